@@ -1,0 +1,52 @@
+// Every domain label of the protocol, in one file: each hash, signature and seal begins with one of these,
+// so that bytes made for one purpose can never be taken for another. Labels never change meaning; a new meaning is a new label.
+
+const version = 'wardround/v1';
+
+export const labels = {
+  /** Prefix of a document's digest: `wardround/v1 document <kind>`. */
+  document: `${version} document`,
+  /** REPORT_DATA of a CPU's evidence, design section 4. */
+  reportData: `${version} report-data`,
+  /** The GPU's nonce, derived from the site's nonce. */
+  gpuNonce: `${version} gpu-nonce`,
+  /** Digest over the GPU evidence that REPORT_DATA carries. */
+  gpuEvidence: `${version} gpu-evidence`,
+  /** HPKE info of a sealed contribution. */
+  contributionSeal: `${version} contribution`,
+  /** HPKE info of what sites hand back to a new session (checkpoint return). */
+  returnSeal: `${version} return`,
+  /** HPKE info of the global model sealed to a site. */
+  modelSeal: `${version} model`,
+  /** HPKE info of a final model sealed to a researcher. */
+  releaseSeal: `${version} release`,
+  /** Key export of the sealed stream, and its chunks' additional data. */
+  streamKey: `${version} stream-key`,
+  streamChunk: `${version} stream-chunk`,
+  /** The seeded generator behind `seeded` initial weights, batches and splits (public randomness only). */
+  seededInitialiser: `${version} seeded-initialiser`,
+  batchOrder: `${version} batch-order`,
+  split: `${version} split`,
+  /** Salted commitment to a snapshot. */
+  snapshotCommitment: `${version} snapshot-commitment`,
+  /** Digest of a model or of a checkpoint (model and server state). */
+  model: `${version} model-digest`,
+  checkpoint: `${version} checkpoint-digest`,
+  /** A contribution's payload digest, kept by the site and by roll-forward. */
+  payload: `${version} payload-digest`,
+  /** Expansion of the enclave's noise from all contributors' secret bytes. */
+  noise: `${version} noise`,
+  /** Key thumbprints, RFC 7638 style, and the short fingerprint read over the telephone. */
+  thumbprint: `${version} thumbprint`,
+  fingerprint: `${version} fingerprint`,
+  /** Ledger chain at a site. */
+  ledger: `${version} ledger-entry`,
+  /** Connection authentication by signed challenge. */
+  connection: `${version} connection`,
+  /** Enclave configuration digest in SessionOpen. */
+  configuration: `${version} configuration`,
+  /** Digest of a site's attestation policy and collateral state, kept beside each appraisal. */
+  appraisal: `${version} appraisal`,
+} as const;
+
+export type Label = (typeof labels)[keyof typeof labels];
