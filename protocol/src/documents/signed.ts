@@ -1,0 +1,53 @@
+// Documents by kind: the one place where a kind's name, its schema and its signature meet.
+import { digestOf } from '../canonical-json.ts';
+import { type AllowedKeys, parseDocument, signDocument, UNVERIFIED_peekDocument, verifyDocument } from '../jws.ts';
+import type { SigningKey } from '../keys.ts';
+import { WardroundError } from '../errors.ts';
+import { type DocumentKind, type DocumentOf, documentKinds, isDocumentKind } from './registry.ts';
+
+/** A document whose signature was verified by one of the keys its reader allowed. */
+export interface Verified<K extends DocumentKind> {
+  readonly kind: K;
+  readonly value: DocumentOf<K>;
+  /** Hex; the name by which other documents call this one. */
+  readonly digest: string;
+  /** Thumbprint of the signing key. */
+  readonly signer: string;
+  readonly jws: string;
+}
+
+/** @throws WardroundError `document-invalid` where the value is not of its kind: nothing malformed is ever signed. */
+export async function sign<K extends DocumentKind>(
+  kind: K,
+  value: DocumentOf<K>,
+  key: SigningKey,
+): Promise<Verified<K>> {
+  parseDocument({ kind, schema: documentKinds[kind].schema, value });
+  const jws = await signDocument({ kind, value, key });
+  return { kind, value, digest: digestOf(kind, value), signer: key.thumbprint, jws };
+}
+
+/** @throws WardroundError as `verifyDocument` in jws.ts. The caller still owes: that this signer may say this, here and now. */
+export async function verify<K extends DocumentKind>(kind: K, jws: string, keys: AllowedKeys): Promise<Verified<K>> {
+  const schema: unknown = documentKinds[kind].schema;
+  const verified = await verifyDocument({ jws, kind, schema: schemaOf<K>(schema), keys });
+  return { kind, ...verified, jws };
+}
+
+// TypeScript cannot follow a generic index into the registry; the registry's own type says that this is so.
+function schemaOf<K extends DocumentKind>(schema: unknown): import('zod').ZodType<DocumentOf<K>> {
+  return schema as import('zod').ZodType<DocumentOf<K>>;
+}
+
+/**
+ * What a record claims to be, unverified: to route it and to find the key that must have signed it.
+ *
+ * @throws WardroundError `document-kind` for a kind that does not exist, `jws-*`, `json-*`
+ */
+export function UNVERIFIED_kindOf(jws: string): { kind: DocumentKind; signer: string; digest: string; value: unknown } {
+  const peeked = UNVERIFIED_peekDocument(jws);
+  if (!isDocumentKind(peeked.kind)) {
+    throw new WardroundError('document-kind', 'no such kind of document', { got: peeked.kind, action: 'stop' });
+  }
+  return { ...peeked, kind: peeked.kind };
+}
