@@ -1,0 +1,149 @@
+// X.509 certificates: parsed once into plain facts, and the checks that Node's own `verify` leaves out.
+import 'reflect-metadata';
+import { X509Certificate as NodeCertificate } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, X509Certificate } from '@peculiar/x509';
+import { WardroundError } from '@wardround/protocol/errors';
+import type { Bytes } from '@wardround/protocol/bytes';
+import { copyBytes, sha256, toHex } from '@wardround/protocol/bytes';
+import { derTags, readSingle } from './der.ts';
+import { readArmoured } from './pem.ts';
+import { isRsaPssSha384 } from './signature-algorithm.ts';
+
+export interface CertificateExtension {
+  readonly critical: boolean;
+  readonly value: Bytes;
+}
+
+export interface Certificate {
+  readonly der: Bytes;
+  /** SHA-256 over the DER, lower-case hex. */
+  readonly fingerprint: string;
+  /** DER of the names, as hex: compared whole, never by display form. */
+  readonly subject: string;
+  readonly issuer: string;
+  readonly commonName: string;
+  /** Lower-case hex of the INTEGER's contents; AMD's leaves carry the non-positive serial 0. */
+  readonly serial: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  readonly extensions: ReadonlyMap<string, CertificateExtension>;
+  readonly authority: {
+    readonly mayIssue: boolean;
+    readonly maySignCrl: boolean;
+    readonly pathLength: number | undefined;
+  };
+  readonly publicKey: KeyObject;
+  /** Whether the signature over it is of the one kind that we accept. */
+  readonly rsaPssSha384: boolean;
+}
+
+const limits = { label: 'CERTIFICATE', maxInputBytes: 65_536, maxObjects: 16 } as const;
+const maxCertificateBytes = 8_192;
+const understoodCritical: ReadonlySet<string> = new Set(['2.5.29.15', '2.5.29.19']);
+
+/**
+ * Every certificate in `inputs` (PEM or DER by content), exact duplicates dropped.
+ * @throws WardroundError `certificate-malformed`, `pem-malformed`, `pem-too-large`
+ */
+export function parseCertificates(inputs: readonly Uint8Array[]): readonly Certificate[] {
+  const seen = new Map<string, Certificate>();
+  for (const der of readArmoured(inputs, limits)) {
+    const certificate = parseCertificate(der);
+    seen.set(certificate.fingerprint, certificate);
+  }
+  return [...seen.values()];
+}
+
+/**
+ * One DER certificate, whole: no trailing bytes, no duplicate extension, no critical extension we do not understand.
+ * @throws WardroundError `certificate-malformed`
+ */
+export function parseCertificate(der: Uint8Array): Certificate {
+  if (der.byteLength > maxCertificateBytes) throw malformed(`more than ${maxCertificateBytes} bytes`);
+  if (readSingle(der).tag !== derTags.sequence) throw malformed('not a SEQUENCE');
+  try {
+    return describe(copyBytes(der));
+  } catch (error) {
+    if (error instanceof WardroundError) throw error;
+    throw new WardroundError('certificate-malformed', 'not a certificate that can be read', { cause: error });
+  }
+}
+
+function describe(der: Bytes): Certificate {
+  const parsed = new X509Certificate(der);
+  return {
+    der,
+    fingerprint: toHex(sha256(der)),
+    subject: toHex(new Uint8Array(parsed.subjectName.toArrayBuffer())),
+    issuer: toHex(new Uint8Array(parsed.issuerName.toArrayBuffer())),
+    commonName: onlyCommonName(parsed),
+    serial: parsed.serialNumber.toLowerCase(),
+    notBefore: parsed.notBefore,
+    notAfter: parsed.notAfter,
+    extensions: readExtensions(parsed),
+    authority: readAuthority(parsed),
+    publicKey: new NodeCertificate(der).publicKey,
+    rsaPssSha384: isRsaPssSha384(parsed.signatureAlgorithm),
+  };
+}
+
+function onlyCommonName(parsed: X509Certificate): string {
+  const names = parsed.subjectName.getField('CN');
+  const [name] = names;
+  if (name === undefined || names.length !== 1) throw malformed('not exactly one common name');
+  return name;
+}
+
+/** A second extension of the same kind would let two readers of one certificate see two machines. */
+function readExtensions(parsed: X509Certificate): ReadonlyMap<string, CertificateExtension> {
+  const extensions = new Map<string, CertificateExtension>();
+  for (const { type, critical, value } of parsed.extensions) {
+    if (extensions.has(type)) throw malformed(`extension ${type} twice`);
+    if (critical && !understoodCritical.has(type))
+      throw malformed(`critical extension ${type}, which we do not understand`);
+    extensions.set(type, { critical, value: new Uint8Array(value) });
+  }
+  return extensions;
+}
+
+function readAuthority(parsed: X509Certificate): Certificate['authority'] {
+  const constraints = parsed.getExtension(BasicConstraintsExtension);
+  const usages = parsed.getExtension(KeyUsagesExtension)?.usages ?? 0;
+  const isCa = constraints?.ca === true && constraints.critical;
+  return {
+    mayIssue: isCa && (usages & KeyUsageFlags.keyCertSign) !== 0,
+    maySignCrl: isCa && (usages & KeyUsageFlags.cRLSign) !== 0,
+    pathLength: constraints?.pathLength,
+  };
+}
+
+/**
+ * Refuses unless `issuer` signed `certificate` with RSA-4096 PSS SHA-384 and may do so. Node's `verify` checks the
+ * signature alone: names, CA flag, key usage and path length are checked here, dates in `requireValidAt`.
+ * @throws WardroundError `certificate-not-issued`
+ */
+export function requireIssuedBy(certificate: Certificate, issuer: Certificate): void {
+  const refuse = (got: string): never => {
+    throw new WardroundError(
+      'certificate-not-issued',
+      `${certificate.commonName} is not issued by ${issuer.commonName}`,
+      { got },
+    );
+  };
+  if (certificate.issuer !== issuer.subject) refuse('another issuer name');
+  if (!issuer.authority.mayIssue) refuse('an issuer that is no certificate authority');
+  if (certificate.authority.mayIssue && certificate !== issuer && issuer.authority.pathLength === 0)
+    refuse('a path too long');
+  if (!isRsa4096(issuer.publicKey)) refuse('an issuer key that is not RSA-4096');
+  if (!certificate.rsaPssSha384) refuse('another signature algorithm than RSA-PSS with SHA-384');
+  if (!new NodeCertificate(certificate.der).verify(issuer.publicKey)) refuse('a signature that does not verify');
+}
+
+export function isRsa4096(key: KeyObject): boolean {
+  return key.asymmetricKeyType === 'rsa' && key.asymmetricKeyDetails?.modulusLength === 4096;
+}
+
+function malformed(got: string): WardroundError {
+  return new WardroundError('certificate-malformed', 'not a certificate that can be accepted', { got });
+}

@@ -1,0 +1,106 @@
+// Certificate revocation lists (RFC 5280 section 5): parsed strictly, then judged against their issuer and the clock.
+import 'reflect-metadata';
+import { constants, verify } from 'node:crypto';
+import { X509Crl } from '@peculiar/x509';
+import { WardroundError } from '@wardround/protocol/errors';
+import type { Bytes } from '@wardround/protocol/bytes';
+import { copyBytes, equalBytes, toHex } from '@wardround/protocol/bytes';
+import type { Certificate } from './certificate.ts';
+import { isRsa4096 } from './certificate.ts';
+import { derTags, readAll, readSingle } from './der.ts';
+import type { DerElement } from './der.ts';
+import { readArmoured } from './pem.ts';
+import { isRsaPssSha384 } from './signature-algorithm.ts';
+
+export interface RevocationList {
+  readonly issuer: string;
+  readonly thisUpdate: Date;
+  readonly nextUpdate: Date;
+  /** Lower-case hex serials. */
+  readonly revoked: ReadonlySet<string>;
+  readonly signed: Bytes;
+  readonly signature: Bytes;
+  readonly rsaPssSha384: boolean;
+}
+
+const limits = { label: 'X509 CRL', maxInputBytes: 262_144, maxObjects: 64 } as const;
+/** A critical extension we do not understand would change what the list means (a delta, another issuer's entries). */
+const understoodCritical: ReadonlySet<string> = new Set();
+
+/** Every CRL in `inputs` (PEM or DER by content). @throws WardroundError `crl-malformed`, `pem-malformed`, `pem-too-large` */
+export function parseCrls(inputs: readonly Uint8Array[]): readonly RevocationList[] {
+  return readArmoured(inputs, limits).map(parseCrl);
+}
+
+/** One DER CRL, whole. @throws WardroundError `crl-malformed` */
+export function parseCrl(der: Uint8Array): RevocationList {
+  try {
+    return describe(copyBytes(der));
+  } catch (error) {
+    if (error instanceof WardroundError && error.code === 'crl-malformed') throw error;
+    throw new WardroundError('crl-malformed', 'not a revocation list that can be read', { cause: error });
+  }
+}
+
+function describe(der: Bytes): RevocationList {
+  const { signed, signature } = readEnvelope(der);
+  const parsed = new X509Crl(der);
+  if (parsed.nextUpdate === undefined) throw malformed('no next update');
+  requireUnderstood(parsed.extensions);
+  for (const entry of parsed.entries) requireUnderstood(entry.extensions);
+  return {
+    issuer: toHex(new Uint8Array(parsed.issuerName.toArrayBuffer())),
+    thisUpdate: parsed.thisUpdate,
+    nextUpdate: parsed.nextUpdate,
+    revoked: new Set(parsed.entries.map((entry) => entry.serialNumber.toLowerCase())),
+    signed,
+    signature,
+    rsaPssSha384: isRsaPssSha384(parsed.signatureAlgorithm),
+  };
+}
+
+/** The signed bytes as they came, never re-encoded; the algorithm inside must be the one outside (RFC 5280, 5.1.1.2). */
+function readEnvelope(der: Bytes): { signed: Bytes; signature: Bytes } {
+  const outer = readSingle(der);
+  const [list, algorithm, signature, ...rest] = readAll(outer.value);
+  if (outer.tag !== derTags.sequence || list === undefined || algorithm === undefined || signature === undefined) {
+    throw malformed('not three parts');
+  }
+  if (rest.length > 0) throw malformed('more than three parts');
+  const innerAlgorithm = readAll(list.value).find((element) => element.tag === derTags.sequence);
+  if (innerAlgorithm === undefined || !equalBytes(innerAlgorithm.encoded, algorithm.encoded)) {
+    throw malformed('two different signature algorithms');
+  }
+  return { signed: list.encoded, signature: wholeBits(signature) };
+}
+
+function wholeBits(element: DerElement): Bytes {
+  if (element.tag !== derTags.bitString || element.value[0] !== 0) throw malformed('no signature of whole bytes');
+  return element.value.slice(1);
+}
+
+function requireUnderstood(extensions: readonly { readonly type: string; readonly critical: boolean }[]): void {
+  const seen = new Set<string>();
+  for (const { type, critical } of extensions) {
+    if (seen.has(type)) throw malformed(`extension ${type} twice`);
+    if (critical && !understoodCritical.has(type))
+      throw malformed(`critical extension ${type}, which we do not understand`);
+    seen.add(type);
+  }
+}
+
+/** Refuses unless `issuer` may sign revocation lists and signed this one. @throws WardroundError `crl-signature` */
+export function requireCrlSignedBy(crl: RevocationList, issuer: Certificate): void {
+  const refuse = (got: string): never => {
+    throw new WardroundError('crl-signature', `revocation list is not signed by ${issuer.commonName}`, { got });
+  };
+  if (crl.issuer !== issuer.subject) refuse('another issuer name');
+  if (!issuer.authority.maySignCrl) refuse('an issuer that may not sign revocation lists');
+  if (!isRsa4096(issuer.publicKey) || !crl.rsaPssSha384) refuse('another algorithm than RSA-4096 PSS with SHA-384');
+  const key = { key: issuer.publicKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 48 };
+  if (!verify('sha384', crl.signed, key, crl.signature)) refuse('a signature that does not verify');
+}
+
+function malformed(got: string): WardroundError {
+  return new WardroundError('crl-malformed', 'not a revocation list that can be accepted', { got });
+}

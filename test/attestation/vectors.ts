@@ -1,0 +1,15 @@
+// Where the genuine evidence lies. It is not part of the repository: without it the tests that need it are skipped, loudly.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Bytes } from '@wardround/protocol/bytes';
+import { copyBytes } from '@wardround/protocol/bytes';
+
+const folder = join(process.env['WARDROUND_SHARED_DIR'] ?? join(import.meta.dirname, '../../../shared'), 'vectors');
+
+export const haveVectors = existsSync(join(folder, 'MANIFEST.md'));
+if (!haveVectors)
+  console.warn(`SKIPPED: no genuine evidence in ${folder}; set WARDROUND_SHARED_DIR to test against it`);
+
+export function vector(path: string): Bytes {
+  return copyBytes(readFileSync(join(folder, path)));
+}
