@@ -27,6 +27,8 @@ export const labels = {
   seededInitialiser: `${version} seeded-initialiser`,
   batchOrder: `${version} batch-order`,
   split: `${version} split`,
+  /** The invented patients of the synthetic cohorts. */
+  syntheticCohort: `${version} synthetic-cohort`,
   /** Salted commitment to a snapshot. */
   snapshotCommitment: `${version} snapshot-commitment`,
   /** Digest of a model or of a checkpoint (model and server state). */
