@@ -1,4 +1,5 @@
 // Documents by kind: the one place where a kind's name, its schema and its signature meet.
+import type { ZodType } from 'zod';
 import { digestOf } from '../canonical-json.ts';
 import { type AllowedKeys, parseDocument, signDocument, UNVERIFIED_peekDocument, verifyDocument } from '../jws.ts';
 import type { SigningKey } from '../keys.ts';
@@ -22,21 +23,19 @@ export async function sign<K extends DocumentKind>(
   value: DocumentOf<K>,
   key: SigningKey,
 ): Promise<Verified<K>> {
-  parseDocument({ kind, schema: documentKinds[kind].schema, value });
+  parseDocument({ kind, schema: schemaOf(kind), value });
   const jws = await signDocument({ kind, value, key });
   return { kind, value, digest: digestOf(kind, value), signer: key.thumbprint, jws };
 }
 
 /** @throws WardroundError as `verifyDocument` in jws.ts. The caller still owes: that this signer may say this, here and now. */
 export async function verify<K extends DocumentKind>(kind: K, jws: string, keys: AllowedKeys): Promise<Verified<K>> {
-  const schema: unknown = documentKinds[kind].schema;
-  const verified = await verifyDocument({ jws, kind, schema: schemaOf<K>(schema), keys });
-  return { kind, ...verified, jws };
+  return { kind, ...(await verifyDocument({ jws, kind, schema: schemaOf(kind), keys })), jws };
 }
 
-// TypeScript cannot follow a generic index into the registry; the registry's own type says that this is so.
-function schemaOf<K extends DocumentKind>(schema: unknown): import('zod').ZodType<DocumentOf<K>> {
-  return schema as import('zod').ZodType<DocumentOf<K>>;
+// TypeScript cannot follow a generic index into the registry, whose own type says that this holds.
+function schemaOf<K extends DocumentKind>(kind: K): ZodType<DocumentOf<K>> {
+  return documentKinds[kind].schema as unknown as ZodType<DocumentOf<K>>;
 }
 
 /**
