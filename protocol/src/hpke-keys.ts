@@ -2,18 +2,12 @@
 import type { Key, RecipientContext } from 'hpke';
 import { z } from 'zod';
 import { type Bytes, copyBytes, equalBytes, labelledSha256, toBase64Url, toHex, utf8 } from './bytes.ts';
+import { type HpkePublicKey, hpkePublicKeySchema } from './documents/primitives.ts';
 import { WardroundError } from './errors.ts';
 import { hpkePublicKeyLength, hpkeSeedLength, hpkeSuite } from './hpke-suite.ts';
 import { labels } from './labels.ts';
 
-/** An HPKE public key as documents carry it: unpadded base64url of its 1216 bytes. */
-export const hpkePublicKeySchema = z
-  .string()
-  .length(Math.ceil((hpkePublicKeyLength * 4) / 3))
-  .regex(/^[A-Za-z0-9_-]+$/);
-
 const hpkeSecretSchema = z.strictObject({
-  kem: z.literal('MLKEM768-X25519'),
   publicKey: hpkePublicKeySchema,
   seed: z.string(),
 });
@@ -22,12 +16,11 @@ export type HpkeSecret = z.infer<typeof hpkeSecretSchema>;
 
 /** A private HPKE key that opens, and shows itself to nobody who did not ask for it by name. */
 export class HpkePrivateKey {
-  /** Unpadded base64url. */
-  readonly publicKey: string;
+  readonly publicKey: HpkePublicKey;
   readonly thumbprint: string;
   #secret: Key | undefined;
 
-  constructor(publicKey: string, secret: Key) {
+  constructor(publicKey: HpkePublicKey, secret: Key) {
     this.publicKey = publicKey;
     this.thumbprint = hpkeThumbprint(publicKey);
     this.#secret = secret;
@@ -48,7 +41,7 @@ export class HpkePrivateKey {
     if (!secret.extractable)
       throw new WardroundError('key-not-exportable', 'this key was made to die where it was born');
     const seed = toBase64Url(await hpkeSuite.SerializePrivateKey(secret));
-    return { kem: 'MLKEM768-X25519', publicKey: this.publicKey, seed };
+    return { publicKey: this.publicKey, seed };
   }
 
   /** Forgets the key: nothing sealed to it can be opened afterwards. A later leak of this process then opens nothing of the round. */
@@ -101,7 +94,7 @@ export async function importHpkeKey(secret: unknown): Promise<HpkePrivateKey> {
 }
 
 /** A public key as the library wants it. @throws WardroundError `key-invalid` */
-export async function importHpkePublicKey(publicKey: string): Promise<Key> {
+export async function importHpkePublicKey(publicKey: HpkePublicKey): Promise<Key> {
   const bytes = hpkePublicKeyBytes(publicKey);
   try {
     return await hpkeSuite.DeserializePublicKey(bytes);
@@ -112,18 +105,19 @@ export async function importHpkePublicKey(publicKey: string): Promise<Key> {
 }
 
 /** A public key's bytes. @throws WardroundError `key-invalid` */
-export function hpkePublicKeyBytes(publicKey: string): Bytes {
-  return decode(publicKey, hpkePublicKeyLength);
+export function hpkePublicKeyBytes(publicKey: HpkePublicKey): Bytes {
+  return decode(publicKey.key, hpkePublicKeyLength);
 }
 
 /** Hex SHA-256 over the thumbprint label and the key's bytes: the name by which plans and approvals call a recipient. @throws `key-invalid` */
-export function hpkeThumbprint(publicKey: string): string {
+export function hpkeThumbprint(publicKey: HpkePublicKey): string {
   return toHex(labelledSha256(labels.thumbprint, hpkePublicKeyBytes(publicKey)));
 }
 
 async function generate(extractable: boolean): Promise<HpkePrivateKey> {
   const { publicKey, privateKey } = await hpkeSuite.GenerateKeyPair(extractable);
-  return new HpkePrivateKey(toBase64Url(await hpkeSuite.SerializePublicKey(publicKey)), privateKey);
+  const key = toBase64Url(await hpkeSuite.SerializePublicKey(publicKey));
+  return new HpkePrivateKey({ kem: 'MLKEM768-X25519', key }, privateKey);
 }
 
 /** The library derives no public half from a private key, so one message to ourselves shows that they match. */

@@ -4,6 +4,7 @@ import { CompactSign } from 'jose';
 import { z } from 'zod';
 import { fromBase64Url, toBase64Url, toHex } from './bytes.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { type SigningPublicKey, signingPublicKeySchema } from './documents/primitives.ts';
 import { requireStrongPoint } from './ed25519-points.ts';
 import { WardroundError } from './errors.ts';
 
@@ -13,8 +14,7 @@ const x32 = z
   .regex(/^[A-Za-z0-9_-]+$/);
 
 /** An Ed25519 public key as documents carry it (RFC 8037). */
-export const publicKeySchema = z.strictObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: x32 });
-export type PublicKey = z.infer<typeof publicKeySchema>;
+export type PublicKey = SigningPublicKey;
 
 const secretKeySchema = z.strictObject({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: x32, d: x32 });
 /** The private JWK that a key file holds (mode 0600). Secret: never log it. */
@@ -101,7 +101,7 @@ export function thumbprint(publicKey: PublicKey): string {
 
 function publicJwk(secret: KeyObject): PublicKey {
   if (secret.type !== 'private' || secret.asymmetricKeyType !== 'ed25519') throw invalid('not an Ed25519 private key');
-  return publicKeySchema.parse(createPublicKey(secret).export({ format: 'jwk' }));
+  return signingPublicKeySchema.parse(createPublicKey(secret).export({ format: 'jwk' }));
 }
 
 function isCanonical32(text: string): boolean {

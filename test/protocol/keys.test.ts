@@ -4,12 +4,12 @@ import { inspect } from 'node:util';
 import { calculateJwkThumbprint } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { fromHex, toBase64Url } from '@wardround/protocol/bytes';
+import { signingPublicKeySchema } from '@wardround/protocol/documents/primitives';
 import { WardroundError } from '@wardround/protocol/errors';
 import {
   generateSigningKey,
   importSigningKey,
   importVerifyingKey,
-  publicKeySchema,
   SigningKey,
   thumbprint,
 } from '@wardround/protocol/keys';
@@ -118,7 +118,7 @@ describe('importVerifyingKey', () => {
   it('accepts a generated key and gives the document form', () => {
     const { publicKey } = generateSigningKey();
     expect(importVerifyingKey(publicKey.x)).toEqual(publicKey);
-    expect(publicKeySchema.parse(publicKey)).toEqual(publicKey);
+    expect(signingPublicKeySchema.parse(publicKey)).toEqual(publicKey);
   });
 
   it.each(['', 'x', 'A'.repeat(42), 'A'.repeat(44), `${'A'.repeat(42)}B`, `${'A'.repeat(42)}=`, `${'A'.repeat(42)}+`])(
