@@ -1,0 +1,120 @@
+// A checked cohort to the numbers that a model sees: one-hot codes, split, standardised with the training rows' own statistics.
+import type { Cohort } from '@wardround/protocol/documents/cohort';
+import { WardroundError } from '@wardround/protocol/errors';
+import { type InputColumn, inputColumns } from '@wardround/protocol/input-columns';
+import { CheckedCohort } from './contract.ts';
+import { splitRows } from './split.ts';
+import type { Provenance } from './table.ts';
+
+/** Rows × columns, row-major; one label a row (0 or 1 when binary). */
+export interface EncodedRows {
+  readonly rows: number;
+  readonly features: Float64Array<ArrayBuffer>;
+  readonly labels: Float64Array<ArrayBuffer>;
+}
+
+/** What was subtracted from, and what divided, each column. */
+export interface Standardisation {
+  readonly mean: Float64Array<ArrayBuffer>;
+  readonly scale: Float64Array<ArrayBuffer>;
+}
+
+export interface EncodedCohort {
+  readonly provenance: Provenance;
+  readonly columns: readonly InputColumn[];
+  readonly train: EncodedRows;
+  readonly test: EncodedRows;
+  readonly standardisation: Standardisation;
+}
+
+/** Added to a standard deviation before dividing, as FLamby's Fed-Heart-Disease does, so that published runs can be followed. */
+const standardDeviationGuard = 1e-9;
+
+/**
+ * @throws WardroundError `standardise-unsupported` for `federated`, `cohort-too-few-rows` when no row is left to train on,
+ * `cohort-unchecked` for an object that `checkCohort` did not make
+ */
+export function encodeCohort(checked: CheckedCohort): EncodedCohort {
+  if (!CheckedCohort.holds(checked)) throw new WardroundError('cohort-unchecked', 'this cohort was never checked');
+  const { cohort } = checked;
+  const method = requireStandardise(cohort.standardise);
+  const columns = inputColumns(cohort);
+  const split = splitRows(checked);
+  if (split.train.length === 0) {
+    throw new WardroundError('cohort-too-few-rows', 'the split leaves no row to train on', {
+      expected: 'at least 1 row',
+    });
+  }
+  const train = encodeRows({ checked, columns, rows: split.train });
+  const test = encodeRows({ checked, columns, rows: split.test });
+  const standardisation = method === 'none' ? identity(columns.length) : measure(train, columns.length);
+  standardise(train, standardisation);
+  standardise(test, standardisation);
+  return { provenance: checked.table.provenance, columns, train, test, standardisation };
+}
+
+function requireStandardise(method: Cohort['standardise']): 'perSite' | 'none' {
+  if (method === 'federated') {
+    throw new WardroundError('standardise-unsupported', 'this version cannot standardise with federated statistics', {
+      expected: 'perSite or none',
+      got: method,
+    });
+  }
+  return method;
+}
+
+interface EncodeJob {
+  readonly checked: CheckedCohort;
+  readonly columns: readonly InputColumn[];
+  readonly rows: Uint32Array;
+}
+
+function encodeRows({ checked, columns, rows }: EncodeJob): EncodedRows {
+  const features = new Float64Array(rows.length * columns.length);
+  const readings = new Map(checked.features.map((reading) => [reading.name, reading.values]));
+  columns.forEach(({ feature, codeIndex }, column) => {
+    const values = readings.get(feature) ?? [];
+    rows.forEach((row, i) => {
+      const value = present(values[row], feature);
+      features[i * columns.length + column] = codeIndex === null ? value : Number(value === codeIndex);
+    });
+  });
+  const labels = Float64Array.from(rows, (row) => present(checked.label.values[row], checked.label.name));
+  return { rows: rows.length, features, labels };
+}
+
+function present(value: number | null | undefined, where: string): number {
+  if (value === null || value === undefined) {
+    throw new WardroundError('cohort-missing-value', 'a used row lacks a value', { where, action: 'stop' });
+  }
+  return value;
+}
+
+function identity(columns: number): Standardisation {
+  return { mean: new Float64Array(columns), scale: new Float64Array(columns).fill(1) };
+}
+
+/** Mean and sample standard deviation (ddof 1) of each column; a constant column is divided by 1. */
+function measure({ rows, features }: EncodedRows, columns: number): Standardisation {
+  const { mean, scale } = identity(columns);
+  for (let column = 0; column < columns; column += 1) {
+    const values = Float64Array.from({ length: rows }, (_, i) => features[i * columns + column] ?? 0);
+    const average = values.reduce((sum, value) => sum + value, 0) / rows;
+    const squares = values.reduce((sum, value) => sum + (value - average) * (value - average), 0);
+    mean[column] = isConstant(values) ? (values[0] ?? 0) : average;
+    scale[column] = isConstant(values) ? 1 : Math.sqrt(squares / (rows - 1)) + standardDeviationGuard;
+  }
+  return { mean, scale };
+}
+
+/** Compared exactly: the rounded standard deviation of equal values need not be 0, and dividing by such a one would explode. */
+function isConstant(values: Float64Array): boolean {
+  return values.every((value) => value === values[0]);
+}
+
+function standardise({ features }: EncodedRows, { mean, scale }: Standardisation): void {
+  const columns = mean.length;
+  features.forEach((value, i) => {
+    features[i] = (value - (mean[i % columns] ?? 0)) / (scale[i % columns] ?? 1);
+  });
+}
