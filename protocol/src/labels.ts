@@ -45,6 +45,9 @@ export const labels = {
   ledger: `${version} ledger-entry`,
   /** Connection authentication by signed challenge. */
   connection: `${version} connection`,
+  /** A record's name in a board's store, and the chain by which a follower resumes. */
+  boardRecord: `${version} board-record`,
+  boardChain: `${version} board-chain`,
   /** Enclave configuration digest in SessionOpen. */
   configuration: `${version} configuration`,
   /** Digest of a site's attestation policy and collateral state, kept beside each appraisal. */
