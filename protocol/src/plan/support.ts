@@ -1,0 +1,194 @@
+// What this version can carry out. The protocol's documents know more; a plan that asks for it is good, but not yet, and hears so plainly.
+import type { PlanProblem } from './problems.ts';
+import type { UnboundPlan } from './unbound-plan.ts';
+
+const models: readonly string[] = ['logisticRegression', 'linearRegression', 'mlp'];
+const strategies: readonly string[] = ['fedAvg', 'fedProx', 'fedAvgM', 'fedAdam', 'fedYogi', 'fedAdagrad'];
+
+interface Limit {
+  readonly path: readonly (string | number)[];
+  readonly code: string;
+  /** True where the plan asks for what this version lacks. */
+  readonly beyond: boolean;
+  readonly what: string;
+  readonly got: string;
+  readonly instead: string;
+}
+
+/** Everything that the plan asks of a later version. */
+export function unsupported(plan: UnboundPlan): readonly PlanProblem[] {
+  return [...learningLimits(plan), ...privacyLimits(plan), ...hardwareLimits(plan)]
+    .filter(({ beyond }) => beyond)
+    .map(({ path, code, what, got, instead }) => {
+      return {
+        path,
+        code: `unsupported-${code}`,
+        message: `this version does not have ${what} yet`,
+        expected: instead,
+        got,
+      };
+    });
+}
+
+function learningLimits({ model, strategy, training, initialWeights, cohort, weighting }: UnboundPlan): Limit[] {
+  const descent = training.method === 'gradientDescent';
+  const classWeights = descent ? training.classWeights.method : 'none';
+  const earlyStopping = descent ? training.earlyStopping.method : 'none';
+  return [
+    {
+      path: ['model', 'kind'],
+      code: 'model',
+      beyond: !models.includes(model.kind),
+      what: 'that model',
+      got: model.kind,
+      instead: models.join(', '),
+    },
+    {
+      path: ['strategy', 'name'],
+      code: 'strategy',
+      beyond: !strategies.includes(strategy.name),
+      what: 'that strategy',
+      got: strategy.name,
+      instead: strategies.join(', '),
+    },
+    {
+      path: ['training', 'optimizer'],
+      code: 'training',
+      beyond: !descent,
+      what: "Newton's method",
+      got: 'newton',
+      instead: 'sgd or adam',
+    },
+    {
+      path: ['training', 'classWeights'],
+      code: 'class-weights',
+      beyond: classWeights === 'federated',
+      what: 'class weights from federated counts',
+      got: classWeights,
+      instead: 'none or { negative, positive }',
+    },
+    {
+      path: ['training', 'earlyStopping'],
+      code: 'early-stopping',
+      beyond: earlyStopping !== 'none',
+      what: 'early stopping by the pooled loss',
+      got: earlyStopping,
+      instead: 'none',
+    },
+    {
+      path: ['initialWeights'],
+      code: 'initial-weights',
+      beyond: initialWeights.method === 'importedWeights',
+      what: 'imported weights',
+      got: initialWeights.method,
+      instead: 'zeros or { seeded: 42 }',
+    },
+    {
+      path: ['cohort', 'standardise'],
+      code: 'standardise',
+      beyond: cohort.standardise === 'federated',
+      what: 'standardisation by federated statistics',
+      got: cohort.standardise,
+      instead: 'perSite or none',
+    },
+    {
+      path: ['cohort', 'source'],
+      code: 'source',
+      beyond: cohort.source === 'images',
+      what: 'image cohorts',
+      got: cohort.source,
+      instead: 'table',
+    },
+    {
+      path: ['weighting'],
+      code: 'weighting',
+      beyond: weighting === 'coarse',
+      what: 'coarse weights',
+      got: weighting,
+      instead: 'patients or equal',
+    },
+  ];
+}
+
+function privacyLimits({ privacy, masking, statistics, evaluation, release }: UnboundPlan): Limit[] {
+  return [
+    {
+      path: ['privacy', 'mode'],
+      code: 'privacy',
+      beyond: privacy.mode !== 'noDifferentialPrivacy',
+      what: 'differential privacy',
+      got: privacy.mode,
+      instead: 'noDifferentialPrivacy, by that name',
+    },
+    {
+      path: ['masking'],
+      code: 'masking',
+      beyond: masking.mode !== 'unmasked',
+      what: 'masking',
+      got: masking.mode,
+      instead: 'unmasked, by that name',
+    },
+    {
+      path: ['statistics'],
+      code: 'statistics',
+      beyond: statistics.length > 0,
+      what: 'federated statistics',
+      got: statistics.join(', '),
+      instead: 'none',
+    },
+    {
+      path: ['evaluation', 'everyRounds'],
+      code: 'evaluation',
+      beyond: evaluation.everyRounds > 0,
+      what: 'pooled evaluation between rounds',
+      got: String(evaluation.everyRounds),
+      instead: '0: each site evaluates the final model on its own patients',
+    },
+    {
+      path: ['evaluation', 'perSiteAtEnd'],
+      code: 'per-site-metrics',
+      beyond: evaluation.perSiteAtEnd,
+      what: 'publication of per-site metrics',
+      got: 'true',
+      instead: 'false',
+    },
+    {
+      path: ['release', 'consent'],
+      code: 'consent',
+      beyond: release.consent.method !== 'oneByOne',
+      what: 'consent given with the approval',
+      got: release.consent.method,
+      instead: 'oneByOne',
+    },
+    {
+      path: ['release', 'formats'],
+      code: 'format',
+      beyond: release.formats.includes('onnx'),
+      what: 'ONNX export',
+      got: 'onnx',
+      instead: 'safetensors, tfjs',
+    },
+  ];
+}
+
+function hardwareLimits({ attestation }: UnboundPlan): Limit[] {
+  const index = attestation.platforms.findIndex((platform) => platform !== 'sevSnp');
+  return [
+    {
+      path: ['attestation', 'platforms', Math.max(0, index)],
+      code: 'platform',
+      beyond: index >= 0,
+      what: 'a verifier for that platform',
+      got: attestation.platforms[index] ?? '',
+      instead: 'sevSnp',
+    },
+    {
+      path: ['attestation', 'gpu'],
+      code: 'gpu',
+      beyond: attestation.gpu === 'required',
+      what: 'a verifier for GPUs',
+      got: attestation.gpu,
+      instead: 'unused',
+    },
+  ];
+}
