@@ -1,0 +1,43 @@
+// What of a plan's learning this version can do, asked before anything is signed: by the plan compiler, and by each site before it approves.
+import type { StudyPlan, Training } from '@wardround/protocol/documents/study-plan';
+import { WardroundError } from '@wardround/protocol/errors';
+import { taskOf } from './model-shape.ts';
+import { serverStrategy } from './strategies/of-plan.ts';
+
+export type GradientDescent = Extract<Training, { method: 'gradientDescent' }>;
+export type LearningPlan = Pick<StudyPlan, 'cohort' | 'model' | 'initialWeights' | 'training' | 'strategy'>;
+
+/**
+ * @throws WardroundError `model-unsupported`, `model-label`, `strategy-unsupported`, `training-unsupported`, `initial-weights-unsupported`,
+ * `standardise-unsupported`, `cohort-unsupported`
+ */
+export function requireSupportedLearning(plan: LearningPlan): void {
+  taskOf(plan);
+  serverStrategy(plan.strategy);
+  requireGradientDescent(plan.training);
+  if (plan.initialWeights.method === 'importedWeights') {
+    throw new WardroundError('initial-weights-unsupported', 'this version does not take imported weights', {
+      where: 'initialWeights.method',
+    });
+  }
+  if (plan.cohort.standardise === 'federated') throw unsupportedCohort('standardise-unsupported', 'cohort.standardise');
+  if (plan.cohort.source !== 'table') throw unsupportedCohort('cohort-unsupported', 'cohort.source');
+}
+
+/** @throws WardroundError `training-unsupported` */
+export function requireGradientDescent(training: Training): GradientDescent {
+  if (training.method !== 'gradientDescent') throw unsupported('training.method', training.method);
+  if (training.classWeights.method === 'federated') throw unsupported('training.classWeights.method', 'federated');
+  if (training.earlyStopping.method !== 'none') {
+    throw unsupported('training.earlyStopping.method', training.earlyStopping.method);
+  }
+  return training;
+}
+
+function unsupported(where: string, got: string): WardroundError {
+  return new WardroundError('training-unsupported', 'this version cannot train that way', { where, got });
+}
+
+function unsupportedCohort(code: string, where: string): WardroundError {
+  return new WardroundError(code, 'this version cannot read a cohort that way', { where });
+}

@@ -1,0 +1,121 @@
+// The compute backend of local training: the one that was asked for, or an error. Never another in its place.
+import type * as Tfjs from '@tensorflow/tfjs';
+import { WardroundError } from '@wardround/protocol/errors';
+
+/** `node` and `nodeGpu` are TensorFlow's native libraries: optional packages that a site installs itself. */
+export const backendNames = ['wasm', 'cpu', 'node', 'nodeGpu'] as const;
+export type BackendName = (typeof backendNames)[number];
+export type Tf = typeof Tfjs;
+
+/** A backend that started. Training takes one of these, so it cannot run on what tfjs silently falls back to. */
+export class Backend {
+  readonly name: BackendName;
+  /** For logs and receipts: `tfjs-wasm 4.22.0 (SIMD), tfjs 4.22.0, Node 24.21.0`. */
+  readonly description: string;
+  readonly #tf: Tf;
+  readonly #tfName: string;
+
+  private constructor(parts: { name: BackendName; description: string; tf: Tf; tfName: string }) {
+    this.name = parts.name;
+    this.description = parts.description;
+    this.#tf = parts.tf;
+    this.#tfName = parts.tfName;
+  }
+
+  /** tfjs on this backend. @throws WardroundError `backend-unavailable` when another part of the process switched it */
+  get tf(): Tf {
+    if (this.#tf.getBackend() !== this.#tfName)
+      throw unavailable(this.name, `tfjs now runs on ${this.#tf.getBackend()}`);
+    return this.#tf;
+  }
+
+  /** @throws WardroundError `backend-unavailable` */
+  static async start(name: BackendName): Promise<Backend> {
+    try {
+      return new Backend({ name, ...(await withoutProcessHandlers(() => starters[name]())) });
+    } catch (cause) {
+      throw cause instanceof WardroundError ? cause : unavailable(name, 'it did not start', cause);
+    }
+  }
+}
+
+/**
+ * Starts the backend of that name and makes it tfjs' only one in this process.
+ *
+ * @throws WardroundError `backend-unavailable`, for an unknown name too
+ */
+export async function startBackend(name: BackendName): Promise<Backend> {
+  return Backend.start(name);
+}
+
+interface Started {
+  readonly tf: Tf;
+  readonly tfName: string;
+  readonly description: string;
+}
+
+const starters: Readonly<Record<BackendName, () => Promise<Started>>> = {
+  wasm: startWasm,
+  cpu: startCpu,
+  node: () => startNative('node', '@tensorflow/tfjs-node'),
+  nodeGpu: () => startNative('nodeGpu', '@tensorflow/tfjs-node-gpu'),
+};
+
+async function startWasm(): Promise<Started> {
+  const tf = await import('@tensorflow/tfjs');
+  const { version_wasm } = await import('@tensorflow/tfjs-backend-wasm');
+  await select(tf, 'wasm');
+  const simd = (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) === true ? 'SIMD' : 'no SIMD';
+  return { tf, tfName: 'wasm', description: `tfjs-wasm ${version_wasm} (${simd}), ${runtime(tf)}` };
+}
+
+async function startCpu(): Promise<Started> {
+  const tf = await import('@tensorflow/tfjs');
+  await select(tf, 'cpu');
+  return { tf, tfName: 'cpu', description: `tfjs-cpu ${tf.version_cpu}, ${runtime(tf)}` };
+}
+
+/** The native package registers the backend `tensorflow` with the same tfjs. */
+async function startNative(name: BackendName, packageName: string): Promise<Started> {
+  const tf = await import('@tensorflow/tfjs');
+  const native: unknown = await import(packageName).catch((cause: unknown) => {
+    throw unavailable(name, `the package ${packageName} is not installed or does not load`, cause);
+  });
+  if (native === undefined) throw unavailable(name, 'the package is empty');
+  await select(tf, 'tensorflow');
+  return { tf, tfName: 'tensorflow', description: `${packageName}, ${runtime(tf)}` };
+}
+
+async function select(tf: Tf, tfName: string): Promise<void> {
+  if (!(await tf.setBackend(tfName)) || tf.getBackend() !== tfName) throw new Error(`setBackend('${tfName}') failed`);
+  await tf.ready();
+  tf.enableProdMode();
+}
+
+function runtime(tf: Tf): string {
+  return `tfjs ${tf.version.tfjs}, Node ${process.versions.node}`;
+}
+
+/** The WASM glue installs process-wide handlers that rethrow and abort; whether this process survives an error is not its decision. */
+async function withoutProcessHandlers<T>(start: () => Promise<T>): Promise<T> {
+  const exceptions = new Set(process.listeners('uncaughtException'));
+  const rejections = new Set(process.listeners('unhandledRejection'));
+  try {
+    return await start();
+  } finally {
+    for (const added of process.listeners('uncaughtException')) {
+      if (!exceptions.has(added)) process.off('uncaughtException', added);
+    }
+    for (const added of process.listeners('unhandledRejection')) {
+      if (!rejections.has(added)) process.off('unhandledRejection', added);
+    }
+  }
+}
+
+function unavailable(name: string, got: string, cause?: unknown): WardroundError {
+  return new WardroundError('backend-unavailable', 'the compute backend that was asked for is not available', {
+    expected: name,
+    got,
+    cause,
+  });
+}

@@ -1,0 +1,68 @@
+// What local training makes small: the mean loss of a batch, with the penalties that the plan adds.
+import type { Scalar, Tensor1D } from '@tensorflow/tfjs';
+import type { Strategy } from '@wardround/protocol/documents/study-plan';
+import type { Model } from '@wardround/protocol/documents/study-plan';
+import type { Task } from '../model-shape.ts';
+import type { GradientDescent } from '../supported.ts';
+import type { Tf } from './backend.ts';
+import type { Parameters } from './parameters.ts';
+
+export interface ObjectiveParts {
+  readonly tf: Tf;
+  readonly model: Model;
+  readonly task: Task;
+  readonly training: GradientDescent;
+  readonly strategy: Strategy;
+  /** What training changes, and the round's base that FedProx holds it to. */
+  readonly parameters: Parameters;
+  readonly base: Parameters;
+}
+
+/**
+ * mean(loss) + λ/2·‖weights‖² + μ/2·‖parameters − base‖². Biases are not decayed; the proximal term holds them too.
+ *
+ * Source of the proximal term: Li et al., "Federated Optimization in Heterogeneous Networks", 2020, algorithm 2 (FedProx).
+ */
+export function objective(parts: ObjectiveParts, outputs: Tensor1D, labels: Tensor1D): Scalar {
+  const terms = [batchLoss(parts, outputs, labels), ...weightDecay(parts), ...proximalTerm(parts)];
+  return parts.tf.addN(terms).asScalar();
+}
+
+function batchLoss({ tf, task, training }: ObjectiveParts, outputs: Tensor1D, labels: Tensor1D): Scalar {
+  if (task === 'number') return outputs.sub(labels).square().mean();
+  const losses = tf.losses.sigmoidCrossEntropy(labels, outputs, undefined, undefined, tf.Reduction.NONE);
+  if (training.classWeights.method !== 'fixed') return losses.mean();
+  const negative = Number(training.classWeights.negative);
+  const positive = Number(training.classWeights.positive);
+  return losses.mul(labels.mul(positive - negative).add(negative)).mean();
+}
+
+function weightDecay({ model, parameters }: ObjectiveParts): Scalar[] {
+  const l2 = 'l2' in model ? Number(model.l2) : 0;
+  return l2 === 0
+    ? []
+    : parameters.layers.map(({ weight }) =>
+        weight
+          .square()
+          .sum<Scalar>()
+          .mul(l2 / 2),
+      );
+}
+
+function proximalTerm({ strategy, parameters, base }: ObjectiveParts): Scalar[] {
+  const mu = strategy.name === 'fedProx' ? Number(strategy.mu) : 0;
+  if (mu === 0) return [];
+  const anchors = base.variables;
+  return parameters.variables.flatMap((variable, i) => {
+    const anchor = anchors[i];
+    return anchor === undefined
+      ? []
+      : [
+          variable
+            .sub(anchor)
+            .square()
+            .sum<Scalar>()
+            .mul<Scalar>(mu / 2),
+        ];
+  });
+}

@@ -1,0 +1,156 @@
+// Local training of one round: the plan's model, loss and optimiser on this site's rows, from the round's base to a local model.
+import { setImmediate } from 'node:timers/promises';
+import type { Optimizer, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
+import { WardroundError } from '@wardround/protocol/errors';
+import { inputColumns } from '@wardround/protocol/input-columns';
+import type { Tensor } from '@wardround/protocol/safetensors';
+import { batchesOfRound } from '../batches.ts';
+import { taskOf } from '../model-shape.ts';
+import { type GradientDescent, requireGradientDescent } from '../supported.ts';
+import type { Float32Tensor } from '../tensor-view.ts';
+import type { Backend, Tf } from './backend.ts';
+import { forward } from './forward.ts';
+import { type ObjectiveParts, objective } from './objective.ts';
+import { Parameters, valuesIn } from './parameters.ts';
+
+/** Row-major features (rows × the cohort's input columns) and one label a row. */
+export interface TrainingRows {
+  readonly rows: number;
+  readonly features: Float32Array | Float64Array;
+  readonly labels: Float32Array | Float64Array;
+}
+
+export interface TrainingJob {
+  readonly backend: Backend;
+  readonly plan: Pick<StudyPlan, 'cohort' | 'model' | 'training' | 'strategy'>;
+  /** The round's base model. */
+  readonly model: readonly Tensor[];
+  readonly data: TrainingRows;
+  /** The site's name in the roster: it separates the sites' batch orders. */
+  readonly site: string;
+  /** From 1. */
+  readonly round: number;
+  /** Instead of the plan's seeded order; exactly `steps` of them. */
+  readonly batches?: Iterable<Uint32Array>;
+}
+
+export interface TrainingResult {
+  readonly model: readonly Float32Tensor[];
+  /** Mean over the round's steps of the batch objective, penalties included. The site's own business. */
+  readonly loss: number;
+}
+
+/** Steps between two chances for the process to answer its pipes. */
+const stepsBetweenPauses = 64;
+
+/**
+ * Runs the plan's optimiser steps from the base model. Same job and backend, same bytes. The optimiser's own memory starts anew each round.
+ *
+ * @throws WardroundError `model-unsupported`, `training-unsupported`, `tensors-mismatch`, `training-data` (sizes), `batch-*`,
+ * `backend-unavailable`
+ */
+export async function trainLocally(job: TrainingJob): Promise<TrainingResult> {
+  const training = requireGradientDescent(job.plan.training);
+  requireData(job);
+  const bench = setUp(job, training);
+  try {
+    const loss = await runSteps(job, training, bench);
+    return { model: bench.objectiveParts.parameters.read(), loss };
+  } finally {
+    tearDown(bench);
+  }
+}
+
+/** Everything of one training that lives on the backend. */
+interface Bench {
+  readonly objectiveParts: ObjectiveParts;
+  readonly optimizer: Optimizer;
+  readonly features: Tensor2D;
+  readonly labels: Tensor1D;
+}
+
+function setUp({ backend: { tf }, plan, model, data }: TrainingJob, training: GradientDescent): Bench {
+  const task = taskOf(plan);
+  const parameters = new Parameters(tf, plan, model);
+  const base = new Parameters(tf, plan, model);
+  return {
+    objectiveParts: { tf, model: plan.model, task, training, strategy: plan.strategy, parameters, base },
+    optimizer: makeOptimizer(tf, training),
+    features: tf.tensor2d(Float32Array.from(data.features), [data.rows, data.features.length / data.rows]),
+    labels: tf.tensor1d(Float32Array.from(data.labels)),
+  };
+}
+
+function tearDown({ objectiveParts, optimizer, features, labels }: Bench): void {
+  objectiveParts.parameters.dispose();
+  objectiveParts.base.dispose();
+  optimizer.dispose();
+  features.dispose();
+  labels.dispose();
+}
+
+async function runSteps(job: TrainingJob, training: GradientDescent, bench: Bench): Promise<number> {
+  let total = 0;
+  let steps = 0;
+  for (const batch of job.batches ?? seededBatches(job, training)) {
+    requireBatch(batch, job.data.rows);
+    total += step(bench, batch);
+    steps += 1;
+    if (steps % stepsBetweenPauses === 0) await setImmediate();
+  }
+  if (steps !== training.steps) {
+    throw new WardroundError('batch-plan', 'not as many batches as the plan has steps', {
+      expected: `${training.steps}`,
+      got: `${steps}`,
+    });
+  }
+  return total / steps;
+}
+
+/** One optimiser step; the value of the objective before it. */
+function step({ objectiveParts, optimizer, features, labels }: Bench, batch: Uint32Array): number {
+  const { tf, model, parameters } = objectiveParts;
+  return tf.tidy(() => {
+    const rows = tf.tensor1d(Int32Array.from(batch), 'int32');
+    const inputs = features.gather(rows);
+    const targets = labels.gather(rows);
+    const value = optimizer.minimize(
+      () => objective(objectiveParts, forward(model, parameters.layers, inputs), targets),
+      true,
+      [...parameters.variables],
+    );
+    return value === null ? Number.NaN : (valuesIn(value)[0] ?? Number.NaN);
+  });
+}
+
+function makeOptimizer(tf: Tf, { optimizer }: GradientDescent): Optimizer {
+  const learningRate = Number(optimizer.learningRate);
+  if (optimizer.name === 'adam') {
+    return tf.train.adam(learningRate, Number(optimizer.beta1), Number(optimizer.beta2), Number(optimizer.epsilon));
+  }
+  const momentum = Number(optimizer.momentum);
+  return momentum === 0 ? tf.train.sgd(learningRate) : tf.train.momentum(learningRate, momentum);
+}
+
+function seededBatches({ data, site, round }: TrainingJob, training: GradientDescent): Iterable<Uint32Array> {
+  const { batchSize, steps, seed } = training;
+  return batchesOfRound({ rows: data.rows, batchSize, steps, round, seed, site });
+}
+
+function requireData({ plan, data: { rows, features, labels } }: TrainingJob): void {
+  const inputs = inputColumns(plan.cohort).length;
+  if (rows < 1 || features.length !== rows * inputs || labels.length !== rows) {
+    throw new WardroundError('training-data', 'the data do not fit the model', {
+      expected: `${inputs} features and one label a row`,
+      got: `${features.length} features, ${labels.length} labels, ${rows} rows`,
+    });
+  }
+}
+
+/** tfjs' kernels read beyond the table for an index that is not in it. */
+function requireBatch(batch: Uint32Array, rows: number): void {
+  if (batch.length === 0 || !batch.every((row) => row < rows)) {
+    throw new WardroundError('batch-order', 'a batch that is empty or names a row that is not there');
+  }
+}

@@ -1,0 +1,66 @@
+// Small plans for the learning tests; each test overrides what it is about.
+import type { Cohort } from '@wardround/protocol/documents/cohort';
+import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
+
+export type LearningPlan = Pick<
+  StudyPlan,
+  'cohort' | 'model' | 'initialWeights' | 'training' | 'strategy' | 'rounds' | 'encoding'
+>;
+
+export function cohortOf(features: readonly string[], label: Cohort['label']['type'] = 'binary'): Cohort {
+  const range = { min: '-1000000', max: '1000000' };
+  return {
+    population: 'site',
+    source: 'table',
+    minimumRows: 1,
+    minimumEvents: 0,
+    features: features.map((name) => ({ type: 'number', name, unit: null, range, missing: 'refuse' })),
+    label: labels[label],
+    standardise: 'none',
+    split: { method: 'none' },
+  };
+}
+
+const positive = { operator: '>', value: '0' } as const;
+const labels: Readonly<Record<Cohort['label']['type'], Cohort['label']>> = {
+  binary: { type: 'binary', name: 'y', positiveWhen: positive, missing: 'refuse' },
+  number: { type: 'number', name: 'y', unit: null, range: { min: '-1000000', max: '1000000' }, missing: 'refuse' },
+  survival: {
+    type: 'survival',
+    time: 't',
+    timeUnit: 'd',
+    event: 'e',
+    eventWhen: positive,
+    maxTime: '1000',
+    missing: 'refuse',
+  },
+};
+
+export type SgdTraining = Extract<StudyPlan['training'], { method: 'gradientDescent' }>;
+
+export const sgd: SgdTraining = {
+  method: 'gradientDescent',
+  optimizer: { name: 'sgd', learningRate: '0.1', momentum: '0' },
+  batchSize: 4,
+  steps: 10,
+  seed: 42,
+  classWeights: { method: 'none' },
+  earlyStopping: { method: 'none' },
+};
+
+export function planOf(overrides: Partial<LearningPlan> = {}): LearningPlan {
+  return {
+    cohort: cohortOf(['a', 'b', 'c']),
+    model: { kind: 'logisticRegression', l2: '0' },
+    initialWeights: { method: 'zeros' },
+    training: sgd,
+    strategy: { name: 'fedAvg' },
+    rounds: 3,
+    encoding: {
+      update: { ring: 'int32', stepLog2: -24, normBound: '10' },
+      sums: { ring: 'int64', stepLog2: -24 },
+      paddingBytes: 1024,
+    },
+    ...overrides,
+  };
+}
