@@ -134,7 +134,8 @@ function squaresOfBlock32(block: Int32Array): bigint {
   let high = 0;
   let middle = 0;
   let low = 0;
-  for (const value of block) {
+  for (let i = 0; i < block.length; i += 1) {
+    const value = block[i] ?? 0;
     const l = value & 0xffff;
     const h = value >> 16;
     high += h * h;

@@ -52,10 +52,18 @@ const open = async (enc: Uint8Array, sealed: Uint8Array): Promise<Uint8Array> =>
 
 async function expectRefused(enc: Uint8Array, sealed: Uint8Array): Promise<void> {
   const error = await errorOf(async () => await open(enc, sealed));
-  expect({ ...error, message: error.message }).toEqual(oneFace);
+  expect(faceOf(error)).toEqual(oneFace);
 }
 
-/** What every refusal looks like, in all its fields. */
+/** Every field of an error that somebody could look at. */
+const faceOf = (error: WardroundError): object =>
+  Object.fromEntries(
+    Object.getOwnPropertyNames(error)
+      .filter((field) => field !== 'stack')
+      .map((field) => [field, Reflect.get(error, field)]),
+  );
+
+/** What every refusal looks like: no cause among its fields, no place. */
 const oneFace = {
   name: 'WardroundError',
   message: 'this cannot be opened',
@@ -222,7 +230,7 @@ describe('a stream does not open', () => {
     ];
     for (const from of wrong) {
       const error = await errorOf(async () => await collect(openStream({ source: [sealed], ...from })));
-      expect({ ...error, message: error.message }).toEqual(oneFace);
+      expect(faceOf(error)).toEqual(oneFace);
     }
   });
 
@@ -242,7 +250,7 @@ describe('a stream does not open', () => {
     ];
     for (const [index, bytes, last] of tries) {
       const error = await errorOf(async () => await Promise.resolve().then(() => opener.open(index, bytes, last)));
-      expect({ ...error, message: error.message }).toEqual(oneFace);
+      expect(faceOf(error)).toEqual(oneFace);
     }
   });
 
@@ -395,7 +403,7 @@ describe('sealToMany', () => {
     ];
     for (const from of wrong) {
       const error = await errorOf(async () => await collect(openFromMany(from)));
-      expect({ ...error, message: error.message }).toEqual(oneFace);
+      expect(faceOf(error)).toEqual(oneFace);
     }
   });
 
