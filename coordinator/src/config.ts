@@ -1,0 +1,95 @@
+// coordinator.yaml: every value written out, nothing unknown accepted, mistakes named by their path.
+import { readFile } from 'node:fs/promises';
+import { parseDocument as parseYaml } from 'yaml';
+import * as z from 'zod';
+import { sha256Schema } from '@wardround/protocol/documents/primitives';
+import { WardroundError } from '@wardround/protocol/errors';
+import { maxChunkSize } from '@wardround/protocol/manifest';
+
+const originSchema = z
+  .string()
+  .refine(isOrigin, 'expected an origin such as https://coordinator.example.org, without a path');
+
+export const configSchema = z.strictObject({
+  wardround: z.literal('coordinator/v1'),
+  host: z.string().min(1).max(255),
+  /** 0 lets the operating system choose; the readiness line tells. */
+  port: z.int().min(0).max(65_535),
+  /** The origin under which parties reach this coordinator, and which their proofs name. Null: where it listens. */
+  publicUrl: originSchema.nullable(),
+  /** Digest of the Genesis; null accepts the first complete one on the board. */
+  federation: sha256Schema.nullable(),
+  chunkQuotaBytes: z.int().min(maxChunkSize),
+  limits: z.strictObject({
+    connections: z.int().min(1).max(100_000),
+    /** How many pages one connection may wait for at a time. */
+    followsPerConnection: z.int().min(1).max(10_000),
+    publishesPerMinute: z.int().min(1).max(1_000_000),
+    publishedBytesPerMinute: z.int().min(8 * 1024 * 1024),
+    authenticationSeconds: z.int().min(1).max(300),
+    accessTokenSeconds: z.int().min(10).max(3600),
+  }),
+});
+export type Config = z.infer<typeof configSchema>;
+
+export const defaultConfig: Config = {
+  wardround: 'coordinator/v1',
+  host: '127.0.0.1',
+  port: 8470,
+  publicUrl: null,
+  federation: null,
+  chunkQuotaBytes: 64 * 1024 ** 3,
+  limits: {
+    connections: 1000,
+    followsPerConnection: 64,
+    publishesPerMinute: 6000,
+    publishedBytesPerMinute: 512 * 1024 * 1024,
+    authenticationSeconds: 20,
+    accessTokenSeconds: 900,
+  },
+};
+
+/** @throws WardroundError `config-missing`, `config-invalid` with the path of what is wrong */
+export async function readConfig(path: string): Promise<Config> {
+  return parseConfig(await readText(path), path);
+}
+
+/** @throws WardroundError `config-invalid` */
+export function parseConfig(text: string, where: string): Config {
+  const document = parseYaml(text, { uniqueKeys: true, merge: false });
+  const [mistake] = [...document.errors, ...document.warnings];
+  if (mistake !== undefined) {
+    const [line] = mistake.message.split('\n');
+    throw new WardroundError('config-invalid', line ?? 'not YAML', { where, cause: mistake });
+  }
+  return checkConfig(document.toJS({ maxAliasCount: 0 }), where);
+}
+
+/** @throws WardroundError `config-invalid` */
+export function checkConfig(value: unknown, where: string): Config {
+  const parsed = configSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const path = [...(issue?.path ?? [])].map(String).join('.');
+  throw new WardroundError('config-invalid', issue?.message ?? 'not a configuration', {
+    where: path === '' ? where : `${where}: ${path}`,
+    cause: parsed.error,
+  });
+}
+
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && ['http:', 'https:'].includes(url.protocol) && url.origin === text;
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new WardroundError('config-missing', 'no coordinator was set up here', {
+      where: path,
+      expected: 'a directory made by `wardround coordinator init`',
+      cause,
+    });
+  }
+}
