@@ -126,8 +126,8 @@ function readVersion(view: DataView, offset: number): FirmwareVersion {
 /** r and s are 72 little-endian bytes of which 48 carry the number; the rest was already required to be zero. */
 function readSignature(bytes: Bytes): Bytes {
   const signature = new Uint8Array(96);
-  signature.set(bytes.slice(0x2a0, 0x2d0).reverse(), 0);
-  signature.set(bytes.slice(0x2e8, 0x318).reverse(), 48);
+  signature.set(bytes.subarray(0x2a0, 0x2d0).toReversed(), 0);
+  signature.set(bytes.subarray(0x2e8, 0x318).toReversed(), 48);
   return signature;
 }
 

@@ -1,0 +1,133 @@
+// Certificates and revocation lists in the genuine format, signed by whatever key the caller holds. NOT a vendor's: see `vendor`.
+import 'reflect-metadata';
+import type { KeyObject } from 'node:crypto';
+import { webcrypto } from 'node:crypto';
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  Extension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  PublicKey,
+  SubjectKeyIdentifierExtension,
+  X509CertificateGenerator,
+  X509CrlGenerator,
+} from '@peculiar/x509';
+import type { JsonName } from '@peculiar/x509';
+import type { Bytes } from '@wardround/protocol/bytes';
+import { copyBytes } from '@wardround/protocol/bytes';
+
+export interface Validity {
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
+export interface ExtraExtension {
+  readonly oid: string;
+  readonly value: Uint8Array;
+  readonly critical?: boolean;
+}
+
+export interface CertificateRequest {
+  readonly subject: string;
+  readonly issuer: string;
+  /** Hex. */
+  readonly serial: string;
+  readonly validity: Validity;
+  readonly publicKey: KeyObject;
+  readonly issuerKey: RsaKeyPair;
+  /** Present for certificate authorities. */
+  readonly authority?: { readonly pathLength?: number; readonly usages: number };
+  readonly extensions: readonly ExtraExtension[];
+}
+
+export interface RsaKeyPair {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
+
+export const authorityUsages = {
+  intermediate: KeyUsageFlags.keyCertSign,
+  root: KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign,
+} as const;
+
+const rsaPss = { name: 'RSA-PSS', hash: 'SHA-384' } as const;
+const signing = { ...rsaPss, saltLength: 48 } as const;
+
+/** Says in every certificate what this is. */
+const organisation = 'wardround simulated silicon, proves nothing';
+
+function nameOf(commonName: string): JsonName {
+  return [{ O: [organisation] }, { CN: [commonName] }];
+}
+
+/** Signs one certificate with RSA-PSS SHA-384, as AMD does. Returns DER. */
+export async function signCertificate(request: CertificateRequest): Promise<Bytes> {
+  const certificate = await X509CertificateGenerator.create(
+    {
+      serialNumber: request.serial,
+      subject: nameOf(request.subject),
+      issuer: nameOf(request.issuer),
+      notBefore: request.validity.notBefore,
+      notAfter: request.validity.notAfter,
+      publicKey: asPublicKey(request.publicKey),
+      signingKey: asSigningKey(request.issuerKey),
+      signingAlgorithm: signing,
+      extensions: [...(await authorityExtensions(request)), ...request.extensions.map(asExtension)],
+    },
+    webcrypto,
+  );
+  return copyBytes(new Uint8Array(certificate.rawData));
+}
+
+async function authorityExtensions({ authority, publicKey, issuerKey }: CertificateRequest): Promise<Extension[]> {
+  if (authority === undefined) return [];
+  return [
+    await SubjectKeyIdentifierExtension.create(asPublicKey(publicKey), false, webcrypto),
+    await AuthorityKeyIdentifierExtension.create(asPublicKey(issuerKey.publicKey), false, webcrypto),
+    new BasicConstraintsExtension(true, authority.pathLength, true),
+    new KeyUsagesExtension(authority.usages, true),
+  ];
+}
+
+export interface CrlRequest {
+  readonly issuer: string;
+  readonly issuerKey: RsaKeyPair;
+  readonly thisUpdate: Date;
+  readonly nextUpdate: Date;
+  /** Hex serials. */
+  readonly revoked: readonly string[];
+  readonly extensions: readonly ExtraExtension[];
+}
+
+/** Signs one revocation list. Returns DER. */
+export async function signCrl(request: CrlRequest): Promise<Bytes> {
+  const crl = await X509CrlGenerator.create(
+    {
+      issuer: nameOf(request.issuer),
+      thisUpdate: request.thisUpdate,
+      nextUpdate: request.nextUpdate,
+      entries: request.revoked.map((serialNumber) => ({ serialNumber, revocationDate: request.thisUpdate })),
+      signingKey: asSigningKey(request.issuerKey),
+      signingAlgorithm: signing,
+      extensions: [
+        await AuthorityKeyIdentifierExtension.create(asPublicKey(request.issuerKey.publicKey), false, webcrypto),
+        ...request.extensions.map(asExtension),
+      ],
+    },
+    webcrypto,
+  );
+  return copyBytes(new Uint8Array(crl.rawData));
+}
+
+function asExtension({ oid, value, critical }: ExtraExtension): Extension {
+  return new Extension(oid, critical ?? false, copyBytes(value));
+}
+
+function asPublicKey(key: KeyObject): PublicKey {
+  return new PublicKey(copyBytes(key.export({ type: 'spki', format: 'der' })));
+}
+
+function asSigningKey({ privateKey }: RsaKeyPair): webcrypto.CryptoKey {
+  return privateKey.toCryptoKey(rsaPss, false, ['sign']);
+}
