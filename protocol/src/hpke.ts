@@ -3,7 +3,7 @@ import { type Bytes, copyBytes, fromHex, utf8 } from './bytes.ts';
 import type { HpkePublicKey } from './documents/primitives.ts';
 import { hasCode, WardroundError } from './errors.ts';
 import { type HpkePrivateKey, importHpkePublicKey } from './hpke-keys.ts';
-import { hpkeEncLength, hpkeSuite } from './hpke-suite.ts';
+import { hpkeSuite } from './hpke-suite.ts';
 import type { Label } from './labels.ts';
 
 /** A content key sealed to one recipient: 1120 bytes of encapsulation, and the key with its tag. */
@@ -65,7 +65,7 @@ export async function receiveKey({
   info: Uint8Array;
   exporterContext: Uint8Array;
 }): Promise<Bytes> {
-  return await openOrRefuse(enc, async () => {
+  return await openOrRefuse(async () => {
     const context = await privateKey.setupRecipient(enc, info);
     return await context.Export(exporterContext, keyLength);
   });
@@ -97,7 +97,7 @@ export async function unwrapKey({
   info: Uint8Array;
   wrapped: WrappedKey;
 }): Promise<Bytes> {
-  const key = await openOrRefuse(wrapped.enc, async () => {
+  const key = await openOrRefuse(async () => {
     const context = await privateKey.setupRecipient(wrapped.enc, info);
     return await context.Open(wrapped.wrappedKey);
   });
@@ -106,8 +106,7 @@ export async function unwrapKey({
 }
 
 /** Our own key being gone is our own affair and is said; all that the sender could have caused looks alike. */
-async function openOrRefuse(enc: Uint8Array, open: () => Promise<Uint8Array>): Promise<Bytes> {
-  if (enc.byteLength !== hpkeEncLength) throw sealOpenError();
+async function openOrRefuse(open: () => Promise<Uint8Array>): Promise<Bytes> {
   try {
     return copyBytes(await open());
   } catch (error) {

@@ -120,6 +120,23 @@ describe('parseStrictJson refuses', () => {
   });
 });
 
+describe('parseLimitedJson', () => {
+  it.each([
+    ['a duplicate key', '{"a":1, "a":1}', 'json-duplicate-key'],
+    ['half a surrogate pair', String.raw`[ "\ud800" ]`, 'json-surrogate'],
+    ['a fraction', '[ 1.5 ]', 'json-number'],
+    ['a depth of ten thousand', '[ '.repeat(10_000), 'json-depth'],
+    ['trailing bytes', '[ ] ]', 'json-syntax'],
+  ])('refuses %s too', (_name, text, code) => {
+    expect(codeOf(() => parseLimitedJson(bytesOf(text)))).toBe(code);
+  });
+
+  it('reads every escape of RFC 8259', () => {
+    const text = String.raw`["\"\\\/\b\f\n\r\t\u00e9\uD83D\uDE00"]`;
+    expect(parseLimitedJson(bytesOf(text))).toEqual(JSON.parse(text));
+  });
+});
+
 describe('parseStrictJson accepts', () => {
   it.each([
     'null',

@@ -162,6 +162,11 @@ describe('decodeSafetensors refuses', () => {
       file(`{"a":${entry('U8', [2 ** 32, 2 ** 32], [0, 0])}}`, 0),
       'safetensors-shape',
     ],
+    [
+      'an empty shape that is huge on the way',
+      file(`{"a":${entry('F32', [2 ** 30, 2 ** 30, 0], [0, 0])}}`, 0),
+      'safetensors-shape',
+    ],
     ['offsets backwards', file(`{"a":${entry('F32', [1], [4, 0])}}`, 4), 'safetensors-shape'],
     ['three offsets', file(`{"a":${entry('F32', [1], [0, 4, 8])}}`, 4), 'safetensors-header'],
     ['overlap', file(`{"a":${f32(0, 8)},"b":${f32(4, 12)}}`, 12), 'safetensors-offsets'],

@@ -234,6 +234,17 @@ describe('a stream does not open', () => {
     }
   });
 
+  it('under another chunk size, though it is one chunk in both', async () => {
+    const { enc, sealed } = await seal(message(3));
+    const toMany = await sealToMany({ source: [message(3)], recipients: [privateKey.publicKey], info, chunkSize });
+    const [wrapped] = toMany.wrappedKeys;
+    if (wrapped === undefined) throw new Error('no key for the recipient');
+    const other = { privateKey, info, chunkSize: chunkSize + 1 };
+    const one = await errorOf(async () => await collect(openStream({ source: [sealed], enc, ...other })));
+    const many = await errorOf(async () => await collect(openFromMany({ source: toMany.chunks, wrapped, ...other })));
+    expect([faceOf(one), faceOf(many)]).toEqual([oneFace, oneFace]);
+  });
+
   it('under another place or another claim to be the last', async () => {
     const { enc, sealed } = await seal(plain);
     const opener = await createOpener({ privateKey, enc, info, chunkSize });
