@@ -1,5 +1,6 @@
 // What verification proves. Nothing can be sealed to an enclave without one of these, and only `admitEnclave` makes them.
 import { WardroundError } from '@wardround/protocol/errors';
+import { requireInstant } from './clock.ts';
 import type { Policy } from './policy/policy.ts';
 import type { SnpProduct } from './snp/product.ts';
 import type { Step } from './steps.ts';
@@ -135,11 +136,11 @@ export function admitEnclave(input: AppraisalInput): VerifiedEnclave {
 
 /**
  * The appraisal is not older than the policy allows, and not from the future (a clock that ran back).
- * @throws WardroundError `evidence-too-old`, `evidence-from-future`
+ * @throws WardroundError `evidence-too-old`, `evidence-from-future`, `clock-invalid`
  */
 export function requireFresh(enclave: VerifiedEnclave, policy: Policy, now: Date): void {
-  const ageMs = now.getTime() - enclave.verifiedAt.getTime();
-  if (!(ageMs >= 0)) {
+  const ageMs = requireInstant(now).getTime() - enclave.verifiedAt.getTime();
+  if (ageMs < 0) {
     throw new WardroundError('evidence-from-future', 'the appraisal is later than now: a clock ran back', {
       got: now.toISOString(),
     });

@@ -1,0 +1,123 @@
+// A commented policy to start from, in YAML: as strict as today's cloud machines allow, with every decision left visible.
+import type { Tcb } from '../snp/tcb.ts';
+
+export interface ExamplePolicyInput {
+  /** Launch measurement of the enclave image that the site accepts, 96 hex digits. */
+  readonly measurement: string;
+  /** Chip ids of the machines that may run it, 128 hex digits each (16 on Turin). */
+  readonly chipIds: readonly string[];
+  readonly product: 'Genoa' | 'Turin';
+  /** Floor for reported, committed and launch TCB. */
+  readonly minimumTcb: Tcb;
+  readonly minimumGuestSvn: number;
+  /** Present for demonstrations only: the root of the simulated vendor. */
+  readonly simulatedRootSha256?: string;
+}
+
+/** YAML text that `parsePolicy` accepts once parsed. */
+export function examplePolicy(input: ExamplePolicyInput): string {
+  return [...head, ...products(input), ...machines(input), ...image(input), ...tail, ...weaknesses(input), ''].join(
+    '\n',
+  );
+}
+
+const head = [
+  '# Attestation policy: which machines and which code this site releases its updates to.',
+  '# Every field is required. A check can be left out only by writing, in its place:',
+  '#   waived: { reason: "why", until: "2027-01-31T00:00:00.000Z" }',
+  'kind: AttestationPolicy',
+  'version: 1',
+  'platforms:',
+  '  sevSnp:',
+];
+
+function products({ product, minimumTcb }: ExamplePolicyInput): readonly string[] {
+  const accepted = [
+    `      ${product}:`,
+    '        # Floors by component: what the chip key was derived for, what cannot be rolled back, what the guest was launched under.',
+    '        minimumTcb:',
+    ...(['reported', 'committed', 'launch'] as const).map((which) => `          ${which}: ${flowMap(minimumTcb)}`),
+    '        minimumFirmware: { major: 1, minor: 55, build: 0 }',
+  ];
+  return [
+    '    products:',
+    '      # Milan: its root seed has been extracted, so any report of any chip can be forged (arXiv 2605.12990).',
+    '      Milan: refused',
+    ...(product === 'Genoa' ? accepted : ['      Genoa: refused']),
+    ...(product === 'Turin' ? accepted : ['      Turin: refused']),
+  ];
+}
+
+function flowMap(tcb: Tcb): string {
+  const levels = Object.entries(tcb).map(([component, level]) => `${component}: ${String(level)}`);
+  return `{ ${levels.join(', ')} }`;
+}
+
+function machines({ chipIds }: ExamplePolicyInput): readonly string[] {
+  return [
+    '    signedBy:',
+    '      vcek: allowed',
+    '      # A provider’s key (VLEK) names no machine: refused, or { providers: [name as in its certificate] }.',
+    '      vlek: refused',
+    '    # The machines, by chip id. Keys extracted from any other machine are then worthless.',
+    '    chipIds:',
+    ...chipIds.map((id) => `      - "${id}"`),
+    '    # What the guest was launched with. Debugging and migration are always refused.',
+    '    guestPolicy:',
+    '      minimumAbi: { major: 1, minor: 55 }',
+    '      smt: allowed',
+    '      cxl: refused',
+    '      singleSocket: notRequired',
+    '      memoryAes256Xts: notRequired',
+    '      raplDisabled: notRequired',
+    '      # Hides ciphertext from the host; no cloud machine seen so far has it.',
+    '      ciphertextHiding: notRequired',
+    '      pageSwapDisabled: notRequired',
+    '    platformInfo:',
+    '      smt: allowed',
+    '      transparentEncryption: notRequired',
+    '      ecc: required',
+    '      raplDisabled: notRequired',
+    '      ciphertextHiding: notRequired',
+    '      # Memory was checked for aliases at boot (BadRAM, AMD-SB-3015).',
+    '      aliasCheckComplete: required',
+    '      # Reserved bits that may be set; Turin sets 6.',
+    '      acceptedUnknownBits: []',
+    '    # Bits of LAUNCH_MIT_VECTOR and CURRENT_MIT_VECTOR that must be set; needs report version 5.',
+    '    requiredMitigations: "0x0"',
+  ];
+}
+
+function image({ measurement, minimumGuestSvn, simulatedRootSha256 }: ExamplePolicyInput): readonly string[] {
+  return [
+    '# The code, one entry for each accepted image. A report matches an entry in every field; `unused` means all zero.',
+    'measurements:',
+    '  - platform: sevSnp',
+    `    vendor: ${simulatedRootSha256 === undefined ? 'amd' : 'simulated'}`,
+    `    measurement: "${measurement}"`,
+    '    vmpl: 0',
+    `    minimumGuestSvn: ${minimumGuestSvn}`,
+    '    hostData: unused',
+    '    familyId: unused',
+    '    imageId: unused',
+    '    idKeyDigest: unused',
+    '    authorKeyDigest: unused',
+  ];
+}
+
+const tail = [
+  '# A certificate revocation list must be there, in date, and no older than this (60 days: AMD’s lists live six to seven weeks).',
+  'collateral: { maxCrlAgeSeconds: 5184000 }',
+  '# Evidence is asked for again after this time.',
+  'maxEvidenceAgeSeconds: 3600',
+  'gpu: unused',
+];
+
+function weaknesses({ simulatedRootSha256 }: ExamplePolicyInput): readonly string[] {
+  if (simulatedRootSha256 === undefined) return [];
+  return [
+    '# NAMED WEAKNESS: trusts a simulated silicon vendor. Its evidence proves nothing about hardware. For demonstrations only.',
+    'simulatedPlatform:',
+    `  rootSha256: "${simulatedRootSha256}"`,
+  ];
+}
