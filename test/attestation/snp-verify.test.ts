@@ -1,4 +1,7 @@
 // Attacks on authenticity, each against an otherwise genuine report of the simulated vendor: one thing wrong, one exact refusal.
+import 'reflect-metadata';
+import { generateKeyPairSync } from 'node:crypto';
+import { KeyUsageFlags } from '@peculiar/x509';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hasCode } from '@wardround/protocol/errors';
 import { toHex } from '@wardround/protocol/bytes';
@@ -7,10 +10,11 @@ import type { ReportFields } from '@wardround/attestation/simulated/report';
 import type { ChipOptions, CrlOptions, IntermediateOptions } from '@wardround/attestation/simulated/vendor';
 import { createSimulatedVendor, derIa5String, derInteger } from '@wardround/attestation/simulated/vendor';
 import { generateChipKey } from '@wardround/attestation/simulated/chip';
+import { inspectSnp } from '@wardround/attestation/snp/inspect';
 import { snpExtensions } from '@wardround/attestation/snp/leaf';
 import type { SnpProduct } from '@wardround/attestation/snp/product';
 import type { World } from './world.ts';
-import { at, dayMs, failuresOf, inspect, makeWorld, reportOf, vendorKeys } from './world.ts';
+import { at, dayMs, failuresOf, inspect, makeWorld, reportOf, vendorKeys, worldOf } from './world.ts';
 
 const products = ['Milan', 'Genoa', 'Turin'] as const;
 let worlds: Record<SnpProduct, World>;
@@ -358,6 +362,49 @@ describe('a chain with one thing wrong', () => {
     expect(await withIntermediate({ issuerKey: intermediate })).toEqual(['chain: snp-chain']);
     expect(await withIntermediate({ publicKey: root.publicKey })).toEqual(['chain: snp-chain']);
     expect(await withIntermediate({ publicKey: generateChipKey().publicKey })).toEqual(['chain: snp-chain']);
+  });
+
+  it.each(['pssSha256', 'pkcs1Sha384'] as const)('a signature of the kind %s anywhere', async (algorithm) => {
+    expect(await withIntermediate({ algorithm })).toEqual(['chain: snp-chain']);
+    const chip = await genoa.vendor.issueChip({ algorithm });
+    expect(failuresOf(inspect({ ...genoa, chip }))).toEqual(['chain: snp-chain']);
+    const crl = await genoa.vendor.issueCrl({ algorithm });
+    expect(failuresOf(inspect({ ...genoa, crl }))).toEqual(['revocation: snp-crl-signature']);
+  });
+
+  it('RSA keys of 2048 bits, for the root or for the intermediate', async () => {
+    const strong = await vendorKeys();
+    const weak = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    for (const keys of [
+      { ...strong, root: weak },
+      { ...strong, intermediate: weak },
+    ]) {
+      const vendor = await createSimulatedVendor({ product: 'Genoa', at, keys });
+      const world = await worldOf(vendor, 'VCEK');
+      expect(failuresOf(inspect(world))).toEqual(['chain: snp-chain']);
+    }
+  });
+
+  it('a root that may not sign certificates, and one that may not sign revocation lists', async () => {
+    const keys = await vendorKeys();
+    const without = async (usage: number): Promise<World> =>
+      worldOf(
+        await createSimulatedVendor({ product: 'Genoa', at, keys, rootUsages: authorityUsages.root & ~usage }),
+        'VCEK',
+      );
+    expect(failuresOf(inspect(await without(KeyUsageFlags.keyCertSign)))).toEqual(['chain: snp-chain']);
+    expect(failuresOf(inspect(await without(KeyUsageFlags.cRLSign)))).toEqual(['revocation: snp-crl-signature']);
+  });
+
+  it('a root pinned for another product than the one that it names', () => {
+    const inspection = inspectSnp({
+      report: reportOf(genoa),
+      certificates: [genoa.chip.certificate, genoa.intermediate, genoa.vendor.root],
+      crls: [],
+      at,
+      trustedRoots: [{ kind: 'genuine', product: 'Turin', sha256: genoa.vendor.rootSha256 }],
+    });
+    expect(failuresOf(inspection)).toEqual(['chain: snp-chain']);
   });
 
   it('an intermediate of VLEKs in place of one of VCEKs, and of another product', async () => {

@@ -36,7 +36,10 @@ export interface World {
 }
 
 export async function makeWorld(product: SnpProduct, kind: SnpKeyKind = 'VCEK'): Promise<World> {
-  const vendor = await createSimulatedVendor({ product, at, keys: await vendorKeys() });
+  return worldOf(await createSimulatedVendor({ product, at, keys: await vendorKeys() }), kind);
+}
+
+export async function worldOf(vendor: SimulatedVendor, kind: SnpKeyKind): Promise<World> {
   const [chip, intermediate, crl] = await Promise.all([
     vendor.issueChip({ kind }),
     vendor.issueIntermediate({ kind }),

@@ -39,7 +39,11 @@ export interface CertificateRequest {
   /** Present for certificate authorities. */
   readonly authority?: { readonly pathLength?: number; readonly usages: number };
   readonly extensions: readonly ExtraExtension[];
+  /** Anything but the default is what AMD never does, for the verifier's tests. */
+  readonly algorithm?: SigningAlgorithm;
 }
+
+export type SigningAlgorithm = 'pssSha384' | 'pssSha256' | 'pkcs1Sha384';
 
 export interface RsaKeyPair {
   readonly publicKey: KeyObject;
@@ -51,8 +55,11 @@ export const authorityUsages = {
   root: KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign,
 } as const;
 
-const rsaPss = { name: 'RSA-PSS', hash: 'SHA-384' } as const;
-const signing = { ...rsaPss, saltLength: 48 } as const;
+const algorithms = {
+  pssSha384: { name: 'RSA-PSS', hash: 'SHA-384', saltLength: 48 },
+  pssSha256: { name: 'RSA-PSS', hash: 'SHA-256', saltLength: 32 },
+  pkcs1Sha384: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-384' },
+} as const;
 
 /** Says in every certificate what this is. */
 const organisation = 'wardround simulated silicon, proves nothing';
@@ -61,8 +68,9 @@ function nameOf(commonName: string): JsonName {
   return [{ O: [organisation] }, { CN: [commonName] }];
 }
 
-/** Signs one certificate with RSA-PSS SHA-384, as AMD does. Returns DER. */
+/** Signs one certificate, with RSA-PSS and SHA-384 as AMD does unless told otherwise. Returns DER. */
 export async function signCertificate(request: CertificateRequest): Promise<Bytes> {
+  const algorithm = request.algorithm ?? 'pssSha384';
   const certificate = await X509CertificateGenerator.create(
     {
       serialNumber: request.serial,
@@ -71,8 +79,8 @@ export async function signCertificate(request: CertificateRequest): Promise<Byte
       notBefore: request.validity.notBefore,
       notAfter: request.validity.notAfter,
       publicKey: asPublicKey(request.publicKey),
-      signingKey: asSigningKey(request.issuerKey),
-      signingAlgorithm: signing,
+      signingKey: asSigningKey(request.issuerKey, algorithm),
+      signingAlgorithm: algorithms[algorithm],
       extensions: [...(await authorityExtensions(request)), ...request.extensions.map(asExtension)],
     },
     webcrypto,
@@ -98,18 +106,20 @@ export interface CrlRequest {
   /** Hex serials. */
   readonly revoked: readonly string[];
   readonly extensions: readonly ExtraExtension[];
+  readonly algorithm?: SigningAlgorithm;
 }
 
 /** Signs one revocation list. Returns DER. */
 export async function signCrl(request: CrlRequest): Promise<Bytes> {
+  const algorithm = request.algorithm ?? 'pssSha384';
   const crl = await X509CrlGenerator.create(
     {
       issuer: nameOf(request.issuer),
       thisUpdate: request.thisUpdate,
       nextUpdate: request.nextUpdate,
       entries: request.revoked.map((serialNumber) => ({ serialNumber, revocationDate: request.thisUpdate })),
-      signingKey: asSigningKey(request.issuerKey),
-      signingAlgorithm: signing,
+      signingKey: asSigningKey(request.issuerKey, algorithm),
+      signingAlgorithm: algorithms[algorithm],
       extensions: [
         await AuthorityKeyIdentifierExtension.create(asPublicKey(request.issuerKey.publicKey), false, webcrypto),
         ...request.extensions.map(asExtension),
@@ -128,6 +138,7 @@ function asPublicKey(key: KeyObject): PublicKey {
   return new PublicKey(copyBytes(key.export({ type: 'spki', format: 'der' })));
 }
 
-function asSigningKey({ privateKey }: RsaKeyPair): webcrypto.CryptoKey {
-  return privateKey.toCryptoKey(rsaPss, false, ['sign']);
+function asSigningKey({ privateKey }: RsaKeyPair, algorithm: SigningAlgorithm): webcrypto.CryptoKey {
+  const { name, hash } = algorithms[algorithm];
+  return privateKey.toCryptoKey({ name, hash }, false, ['sign']);
 }

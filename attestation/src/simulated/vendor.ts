@@ -9,7 +9,7 @@ import type { SnpKeyKind } from '../snp/leaf.ts';
 import type { SnpProduct } from '../snp/product.ts';
 import { snpProducts } from '../snp/product.ts';
 import type { Tcb } from '../snp/tcb.ts';
-import type { ExtraExtension, RsaKeyPair, Validity } from './certificates.ts';
+import type { ExtraExtension, RsaKeyPair, SigningAlgorithm, Validity } from './certificates.ts';
 import { authorityUsages, signCertificate, signCrl } from './certificates.ts';
 import { SimulatedChip, generateChipKey } from './chip.ts';
 import type { ChipKey } from './chip.ts';
@@ -35,6 +35,8 @@ export interface VendorOptions {
   /** The vendor's founding: certificates are valid from an hour before it, for ten years. */
   readonly at: Date;
   readonly keys?: VendorKeys;
+  /** Key usages of the root; certificate and CRL signing unless told otherwise. */
+  readonly rootUsages?: number;
   readonly random?: (length: number) => Uint8Array;
 }
 
@@ -48,11 +50,11 @@ export async function createSimulatedVendor(options: VendorOptions): Promise<Sim
     validity: yearsFrom(options.at, 10),
     publicKey: keys.root.publicKey,
     issuerKey: keys.root,
-    authority: { usages: authorityUsages.root },
+    authority: { usages: options.rootUsages ?? authorityUsages.root },
     extensions: [],
   });
-  const vendor = new SimulatedVendor({ ...options, keys, root, random: options.random ?? randomBytes });
-  return vendor;
+  const { product, at } = options;
+  return new SimulatedVendor({ product, at, keys, root, random: options.random ?? randomBytes });
 }
 
 /** Serials as AMD numbers them: 01, 02, 03 for the product lines. */
@@ -76,6 +78,7 @@ export interface IntermediateOptions {
   /** False leaves out CA flag and key usage. */
   readonly authority?: boolean;
   readonly extensions?: readonly ExtraExtension[];
+  readonly algorithm?: SigningAlgorithm;
 }
 
 export interface CrlOptions {
@@ -85,6 +88,7 @@ export interface CrlOptions {
   readonly nextUpdate?: Date;
   readonly revoked?: readonly string[];
   readonly extensions?: readonly ExtraExtension[];
+  readonly algorithm?: SigningAlgorithm;
 }
 
 export interface ChipOptions {
@@ -102,6 +106,7 @@ export interface ChipOptions {
   readonly replace?: Readonly<Record<string, Uint8Array | undefined>>;
   /** Added as they are, also a second time. */
   readonly add?: readonly ExtraExtension[];
+  readonly algorithm?: SigningAlgorithm;
 }
 
 interface VendorParts {
@@ -153,6 +158,7 @@ export class SimulatedVendor {
       issuerKey: options.issuerKey ?? this.#keys.root,
       ...(options.authority === false ? {} : authority),
       extensions: options.extensions ?? [],
+      ...algorithmOf(options),
     });
   }
 
@@ -165,6 +171,7 @@ export class SimulatedVendor {
       nextUpdate: options.nextUpdate ?? new Date(this.at.getTime() + 90 * dayMs),
       revoked: options.revoked ?? [],
       extensions: options.extensions ?? [],
+      ...algorithmOf(options),
     });
   }
 
@@ -183,6 +190,7 @@ export class SimulatedVendor {
       issuerKey: options.issuerKey ?? this.#keys.intermediate,
       ...(options.authority === true ? { authority: { usages: authorityUsages.root } } : {}),
       extensions: this.#leafExtensions(options, { kind, chipId, tcb }),
+      ...algorithmOf(options),
     });
     const reported = new Uint8Array(64);
     if (kind === 'VCEK') reported.set(chipId);
@@ -203,6 +211,10 @@ export class SimulatedVendor {
     const kept = [...values].flatMap(([oid, value]) => (value === undefined ? [] : [{ oid, value }]));
     return [...kept, ...(options.add ?? [])];
   }
+}
+
+function algorithmOf({ algorithm }: { readonly algorithm?: SigningAlgorithm }): { algorithm?: SigningAlgorithm } {
+  return algorithm === undefined ? {} : { algorithm };
 }
 
 function intermediateName(kind: SnpKeyKind, product: SnpProduct): string {
