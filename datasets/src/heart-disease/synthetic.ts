@@ -48,7 +48,7 @@ const codeEffects: Readonly<Partial<Record<CodeColumnName, Readonly<Record<numbe
 };
 
 /** Standard deviation of what the columns do not explain: chosen so that a good model is right in about four of five patients. */
-const unexplained = 0.9;
+const unexplained = 0.7;
 
 /** The table of one hospital, columns as in the processed files, marked `synthetic`. */
 export function syntheticHeartDisease(hospital: Hospital, seed: number): Table {
