@@ -61,7 +61,9 @@ function chunkRoutes(scope: FastifyInstance, { chunks, tokens, publication }: Ht
     const rights = await publication.rights(identity);
     const needed = request.method === 'PUT' ? ['readAndWrite'] : ['readAndWrite', 'read'];
     if (!needed.includes(rights.chunks)) {
-      throw new WardroundError('chunk-forbidden', `a connection as ${identity.role} may not do this with chunks`);
+      // A member whose federation this board lost may return: then it is a matter of time.
+      const action = rights.chunks === 'none' && identity.role !== 'joining' ? 'retry' : 'fix';
+      throw new WardroundError('chunk-forbidden', `a connection as ${identity.role} may not do this`, { action });
     }
   });
   scope.route({
