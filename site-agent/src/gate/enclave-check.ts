@@ -1,0 +1,131 @@
+// From evidence to a VerifiedEnclave that this site's plan and approval accept: release, nonce, appraisal at this site's own time.
+import { parseEvidenceBytes } from '@wardround/attestation/evidence';
+import { admitEnclave, type VerifiedEnclave } from '@wardround/attestation/verified-enclave';
+
+import { utf8 } from '@wardround/protocol/bytes';
+import type { Verified } from '@wardround/protocol/documents/signed';
+import { type OwnApproval, requireAccepted } from './approval-check.ts';
+import { GateWaits, refused } from './refusal.ts';
+import type { Session } from './session-check.ts';
+import type { GateView, OwnNonce } from './view.ts';
+
+/** An enclave that this site verified for one session, with the age of what it rests on. */
+export interface AttestedSession {
+  readonly open: Session;
+  readonly enclave: VerifiedEnclave;
+  /** When this site made the nonce: the evidence is no older than this. */
+  readonly evidenceFrom: Date;
+}
+
+/**
+ * Appraises the newest evidence that answers a nonce of this site for this session.
+ *
+ * @throws GateWaits `evidence-awaited` (none came yet), `evidence-due` (all of it is too old: ask again)
+ * @throws WardroundError `release-unknown`, `release-other`, `release-expired`, `release-revoked`, `release-measurement`,
+ * `evidence-platform`, `approval-weakness`, and those of the verifier
+ */
+export function attestSession(view: GateView, open: Session, approval: OwnApproval): AttestedSession {
+  const release = requireRelease(view, open);
+  const { nonce, offer } = requireFreshOffer(view, open);
+  const enclave = admitEnclave({
+    evidence: parseEvidenceBytes(utf8(offer.value.evidence)),
+    policy: view.policy,
+    expected: { nonce: nonce.nonce, sessionOpenDigest: open.digest },
+    at: view.now,
+    extraCrls: view.extraCrls,
+  });
+  requireMeasurement(release, enclave);
+  requirePlanned(view, enclave);
+  if (enclave.simulated) requireAccepted(approval, 'simulatedPlatform');
+  if (open.value.log.mode === 'unwitnessed') requireAccepted(approval, 'unwitnessed');
+  return { open, enclave, evidenceFrom: new Date(nonce.issuedAt) };
+}
+
+/** The stricter of the plan's and the site's own. */
+export function maxEvidenceAgeMs({ policy, records }: Pick<GateView, 'policy' | 'records'>): number {
+  return 1000 * Math.min(policy.maxEvidenceAgeSeconds, records.plan.value.attestation.maxEvidenceAgeSeconds);
+}
+
+/** Nonces of this site for a session: the one in its statement, and those it asked with later. */
+export function noncesOf(view: Pick<GateView, 'nonces'>, open: Session): readonly OwnNonce[] {
+  return [...view.nonces(open.value.challenge), ...view.nonces(open.digest)];
+}
+
+/** Offers for this session that answer one of this site's nonces, newest nonce first; an offer for a nonce that it never made is nothing. */
+export function ownOffers(
+  view: Pick<GateView, 'nonces' | 'records' | 'site'>,
+  open: Session,
+): readonly { readonly nonce: OwnNonce; readonly offer: Verified<'EvidenceOffer'> }[] {
+  const offers = view.records
+    .of('EvidenceOffer')
+    .filter(({ value }) => value.session === open.digest && value.site === view.site);
+  return noncesOf(view, open)
+    .toReversed()
+    .flatMap((nonce) => {
+      const offer = offers.findLast(({ value }) => value.nonce === nonce.nonce);
+      return offer === undefined ? [] : [{ nonce, offer }];
+    });
+}
+
+function requireFreshOffer(view: GateView, open: Session): { nonce: OwnNonce; offer: Verified<'EvidenceOffer'> } {
+  const [newest] = ownOffers(view, open);
+  if (newest === undefined) {
+    const stray = view.records
+      .of('EvidenceOffer')
+      .some(({ value }) => value.session === open.digest && value.site === view.site);
+    // Evidence came, but for a nonce that this site never made for this session: a replay, or a mistake. Both are refused.
+    if (stray) throw refused('evidence-nonce', 'the evidence answers another nonce than any of this site');
+    throw new GateWaits('evidence-awaited', 'the enclave has not sent evidence yet');
+  }
+  const age = view.now.getTime() - Date.parse(newest.nonce.issuedAt);
+  if (age > maxEvidenceAgeMs(view) || age < 0)
+    throw new GateWaits('evidence-due', 'the evidence is too old to rely on');
+  return newest;
+}
+
+function requireRelease(view: GateView, { value }: Session): Verified<'EnclaveRelease'> {
+  const release = view.releases.get(value.release);
+  if (release === undefined)
+    throw refused('release-unknown', 'no releaser of the federation signed this enclave release', {
+      got: value.release,
+    });
+  const { attestation } = view.records.plan.value;
+  if (release.value.name !== attestation.release) {
+    throw refused('release-other', "not the plan's enclave release", {
+      expected: attestation.release,
+      got: release.value.name,
+    });
+  }
+  if (view.now >= new Date(release.value.expires)) {
+    throw refused('release-expired', 'the enclave release has expired', {
+      expected: `a time before ${release.value.expires}`,
+    });
+  }
+  const revoked = view.revocations.find((revocation) => revocation.value.release === release.digest);
+  if (revoked !== undefined && view.now >= new Date(revoked.value.revokedAt)) {
+    throw refused('release-revoked', 'the enclave release was revoked', { got: revoked.value.revokedAt });
+  }
+  return release;
+}
+
+function requireMeasurement(release: Verified<'EnclaveRelease'>, enclave: VerifiedEnclave): void {
+  const listed = release.value.measurements.some(
+    (entry) => entry.platform === 'sevSnp' && entry.measurement === enclave.measurement,
+  );
+  if (!listed)
+    throw refused('release-measurement', 'the enclave runs code that the release does not list', {
+      got: enclave.measurement,
+    });
+}
+
+function requirePlanned({ records }: GateView, enclave: VerifiedEnclave): void {
+  const { platforms, gpu } = records.plan.value.attestation;
+  if (!platforms.includes(enclave.platform)) {
+    throw refused('evidence-platform', 'not a platform that the plan allows', {
+      expected: platforms.join(', '),
+      got: enclave.platform,
+    });
+  }
+  if (gpu !== 'unused')
+    throw refused('evidence-gpu-required', 'the plan requires evidence of a GPU, which this version cannot appraise');
+}

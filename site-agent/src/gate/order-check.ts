@@ -1,0 +1,192 @@
+// A RoundOrder against the study's state at this site: step 1 of a round (docs/protocol.md 4.3).
+import type { RoundOrder } from '@wardround/protocol/documents/round';
+import type { Verified } from '@wardround/protocol/documents/signed';
+import { hpkePublicKeyBytes } from '@wardround/protocol/hpke-keys';
+import type { OwnApproval } from './approval-check.ts';
+import { type ClosedRound, newestRound } from './chain.ts';
+import { requireConditions } from './conditions.ts';
+import { GateWaits, refused } from './refusal.ts';
+import type { Session } from './session-check.ts';
+import type { GateView, OwnCheckpoint } from './view.ts';
+
+export type Order = Verified<'RoundOrder'>;
+
+/** What the order asks of this site. */
+export type Work =
+  | { readonly kind: 'train'; readonly base: OwnCheckpoint }
+  /** The same integers and secret bytes again: a roll-forward, or a round that this site cosigned and no quorum did. */
+  | { readonly kind: 'reseal'; readonly payload: string }
+  | { readonly kind: 'returnCheckpoint'; readonly checkpoint: OwnCheckpoint };
+
+export interface OrderContext {
+  readonly open: Session;
+  readonly approvals: ReadonlyMap<string, OwnApproval>;
+  readonly approval: OwnApproval;
+}
+
+/** Whether the order asks this site at all. */
+export function asksThisSite(
+  { site }: Pick<GateView, 'site'>,
+  { value }: { readonly value: Pick<RoundOrder, 'roster'> },
+): boolean {
+  return value.roster.some(({ name }) => name === site);
+}
+
+/**
+ * @throws WardroundError `order-session`, `order-task`, `order-phase`, `order-deadline`, `order-attempt`, `order-max-attempts`,
+ * `order-roster`, `order-key`, `order-round`, `order-roll-forward`, `base-model`, `order-peers`, `order-share`
+ * @throws GateWaits `checkpoint-awaited` where the order goes on from a round that this site has not received yet
+ */
+export function checkOrder(view: GateView, order: Order, context: OrderContext): Work {
+  requireSession(order, context.open);
+  requireForm(order.value);
+  requireTime(view, order.value);
+  requireAttempt(view, order, context.open);
+  requireRoster(view, order.value, context);
+  if (order.value.task === 'checkpointReturn')
+    return { kind: 'returnCheckpoint', checkpoint: requireHeld(view, order.value) };
+  const work = requireRound(view, order.value);
+  requireAttemptsLeft(view, order, work);
+  return work;
+}
+
+function requireSession({ value }: Order, open: Session): void {
+  if (value.session !== open.digest) throw refused('order-session', 'an order of another session');
+}
+
+function requireForm({ task, phase, maskMaterial, roundKey }: RoundOrder): void {
+  if (task !== 'update' && task !== 'checkpointReturn') {
+    throw refused('order-task', 'a task that this version does not contribute to', { got: task });
+  }
+  if (phase !== 'whole' || maskMaterial !== null)
+    throw refused('order-phase', 'the plan is not masked', { got: phase });
+  try {
+    hpkePublicKeyBytes(roundKey);
+  } catch (cause) {
+    throw refused('order-key', 'the round key is no key', { cause });
+  }
+}
+
+function requireTime({ now }: GateView, { deadline }: RoundOrder): void {
+  if (now >= new Date(deadline)) {
+    throw refused('order-deadline', 'the deadline has passed', {
+      expected: `a time before ${deadline}`,
+      got: now.toISOString(),
+    });
+  }
+}
+
+/** Above every attempt this site sealed for, in any session; the one it sealed for this very order it may seal again, with the same integers. */
+function requireAttempt({ sealings }: GateView, { value, digest }: Order, { value: open }: Session): void {
+  const highest = Math.max(
+    open.attemptFloor - 1,
+    ...sealings.filter(({ order }) => order !== digest).map(({ attempt }) => attempt),
+  );
+  if (value.attempt > highest) return;
+  throw refused('order-attempt', 'an attempt number that was used', {
+    expected: `at least ${highest + 1}`,
+    got: String(value.attempt),
+  });
+}
+
+/** The reservation covers so many attempts of each round and no more; resealing the same integers is none. */
+function requireAttemptsLeft({ sealings, records }: GateView, { value, digest }: Order, work: Work): void {
+  if (work.kind !== 'train') return;
+  const others = sealings.filter(({ round, order }) => round === value.round && order !== digest);
+  const used = new Set(others.map(({ payload }) => payload)).size;
+  const { maxAttempts } = records.plan.value.sites;
+  if (used < maxAttempts) return;
+  throw refused('order-max-attempts', 'this round was attempted as often as the plan allows', {
+    expected: String(maxAttempts),
+  });
+}
+
+function requireRoster(
+  view: GateView,
+  { roster, task, rollsForward }: RoundOrder,
+  { approvals, approval }: OrderContext,
+): void {
+  const planned = new Map(view.records.plan.value.sites.roster.map(({ name, agent }) => [name, agent]));
+  for (const { name, agent, weight } of roster) {
+    const counted = approvals.get(name);
+    if (planned.get(name) !== agent || counted === undefined || counted.value.weight !== weight) {
+      throw refused('order-roster', "a roster entry is not the plan's site with its approved weight", { got: name });
+    }
+  }
+  if (!asksThisSite(view, { value: { roster } })) throw refused('order-roster', 'the order does not ask this site');
+  if (task === 'checkpointReturn') return;
+  requireConditions({
+    code: 'order',
+    plan: view.records.plan.value,
+    approval,
+    contributors: roster,
+    // A roll-forward repeats a set whose conditions held when it was cosigned.
+    skip: rollsForward !== null,
+  });
+}
+
+/** The round after the newest, from the newest checkpoint; or that newest round again. */
+function requireRound(view: GateView, order: RoundOrder): Work {
+  const newest = newestRound(view.chain);
+  if (order.rollsForward !== null) return rollForward(view, order, newest);
+  if (newest !== undefined && !newest.closed && order.round === newest.round) return retryCosigned(view, order, newest);
+  const expected = (newest?.round ?? 0) + 1;
+  if (order.round > expected)
+    throw new GateWaits('checkpoint-awaited', 'the order is ahead of what this site has seen closed');
+  if (order.round < expected || order.round > view.records.plan.value.rounds) {
+    throw refused('order-round', 'not the round that is due', { expected: String(expected), got: String(order.round) });
+  }
+  return { kind: 'train', base: requireBase(view, order) };
+}
+
+/** Contributes to a cosigned round again only what it contributed before. */
+function rollForward(view: GateView, order: RoundOrder, newest: ClosedRound | undefined): Work {
+  const receipt = newest?.receipts.find(({ digest }) => digest === order.rollsForward);
+  if (newest === undefined || receipt === undefined || order.round !== newest.round) {
+    throw refused('order-roll-forward', 'not the receipt that this site cosigned last', {
+      expected: newest?.receipts[0]?.digest ?? 'none',
+      got: order.rollsForward ?? 'none',
+    });
+  }
+  const names = receipt.value.contributors.map(({ site }) => site);
+  if (names.join() !== order.roster.map(({ name }) => name).join() || order.base.checkpoint !== receipt.value.base) {
+    throw refused('order-roll-forward', "a roll-forward asks exactly the receipt's contributors, from its base");
+  }
+  return { kind: 'reseal', payload: ownPayload(view, newest) };
+}
+
+function retryCosigned(view: GateView, order: RoundOrder, newest: ClosedRound): Work {
+  if (order.base.checkpoint !== newest.receipts[0]?.value.base)
+    throw baseModel(order, newest.receipts[0]?.value.base ?? 'none');
+  return { kind: 'reseal', payload: ownPayload(view, newest) };
+}
+
+function ownPayload({ site }: GateView, { receipts }: ClosedRound): string {
+  const own = receipts.flatMap(({ value }) => value.contributors).find((contributor) => contributor.site === site);
+  if (own === undefined)
+    throw refused('order-round', 'this site cosigned that round without contributing, and never contributes to it now');
+  return own.payload;
+}
+
+function requireBase(view: GateView, order: RoundOrder): OwnCheckpoint {
+  const base = requireHeld(view, { ...order, round: order.round - 1 });
+  const newest = newestRound(view.chain);
+  if (newest !== undefined && newest.checkpoint !== base.checkpoint) throw baseModel(order, newest.checkpoint);
+  return base;
+}
+
+/** The initial model is this site's own computation, every later one what a quorum cosigned: crafted weights could reveal single rows. */
+function requireHeld({ held }: GateView, order: Pick<RoundOrder, 'round' | 'base'>): OwnCheckpoint {
+  const own = held.find(({ round }) => round === order.round);
+  if (own === undefined) throw new GateWaits('checkpoint-awaited', 'this site does not hold that checkpoint (yet)');
+  if (own.checkpoint !== order.base.checkpoint || own.model !== order.base.model)
+    throw baseModel(order, own.checkpoint);
+  return own;
+}
+
+function baseModel(order: Pick<RoundOrder, 'base'>, expected: string): Error {
+  return refused('base-model', 'the order starts from another model than the one that this site holds', {
+    expected,
+    got: order.base.checkpoint,
+  });
+}
