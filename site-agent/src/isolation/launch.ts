@@ -1,0 +1,78 @@
+// The exact command lines of the vault, the courier and the importer. The tests start their probes through these same functions.
+import type { VaultIsolation } from '../config/site-config.ts';
+import type { SitePaths } from '../config/site-paths.ts';
+import { confined, type View } from './confinement.ts';
+import { nodeFlags } from './node-permissions.ts';
+import { courierCode, courierMain, importerCode, vaultCode, vaultMain } from './program.ts';
+
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The whole environment: NODE_OPTIONS and whatever else the caller's shell has stays outside. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** @param script what runs instead of the vault: the tests' probe */
+export function launchVault(paths: SitePaths, isolation: VaultIsolation, script: string = vaultMain): Launch {
+  const readable = [
+    ...vaultCode,
+    ...(script === vaultMain ? [] : [script]),
+    paths.config,
+    paths.policy,
+    paths.agentKey,
+    paths.witnessKey,
+  ];
+  return launchConfined(isolation, {
+    view: { mountPoint: paths.jail, readable, writable: [paths.vault] },
+    script,
+    args: [paths.directory],
+  });
+}
+
+/** The courier has the network, and no file of the site: it reads its own code only. */
+export function launchCourier(script: string = courierMain): Launch {
+  const readable = [...courierCode, ...(script === courierMain ? [] : [script])];
+  return {
+    command: process.execPath,
+    args: [...nodeFlags({ readable, writable: [] }), script],
+    env: { PATH: path, ...inherited(['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR']) },
+  };
+}
+
+/**
+ * The importer reads the configured source and writes snapshots. Where its source needs no network it gets none.
+ *
+ * @param sources the only paths outside our code that it may read
+ */
+export function launchImporter(
+  paths: SitePaths,
+  { isolation, script, sources }: { isolation: VaultIsolation; script: string; sources: readonly string[] },
+): Launch {
+  const view = {
+    mountPoint: paths.jail,
+    readable: [...importerCode, script, ...sources],
+    writable: [paths.snapshots],
+  };
+  return launchConfined(isolation, { view, script, args: [] });
+}
+
+function launchConfined(
+  isolation: VaultIsolation,
+  { view, script, args }: { readonly view: View; readonly script: string; readonly args: readonly string[] },
+): Launch {
+  const node = [process.execPath, ...nodeFlags(view), script, ...args];
+  const shown = { ...view, readable: [process.execPath, ...view.readable] };
+  const [command = process.execPath, ...rest] = confined(isolation, shown, node);
+  return { command, args: rest, env: { PATH: path, ...inherited(['XDG_RUNTIME_DIR']) } };
+}
+
+function inherited(names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}

@@ -1,0 +1,20 @@
+// Node's own permission model for each process: what the program may read and write; no child processes, workers, add-ons or WASI at all.
+// Facts of Node 24.21, tried: symbolic links are followed wherever they lead, node:sqlite is not checked at all, and path sockets are
+// not either. So it is the second fence; the first is the operating system's (confinement.ts).
+
+export interface FileAccess {
+  readonly readable: readonly string[];
+  readonly writable: readonly string[];
+}
+
+/** @throws nothing: paths with `*` or `,` are refused earlier, by confinement.ts */
+export function nodeFlags({ readable, writable }: FileAccess): readonly string[] {
+  return [
+    '--permission',
+    '--disable-warning=ExperimentalWarning',
+    '--disallow-code-generation-from-strings',
+    '--disable-proto=throw',
+    ...[...readable, ...writable].map((path) => `--allow-fs-read=${path}`),
+    ...writable.map((path) => `--allow-fs-write=${path}`),
+  ];
+}
