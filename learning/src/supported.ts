@@ -1,20 +1,29 @@
 // What of a plan's learning this version can do, asked before anything is signed: by the plan compiler, and by each site before it approves.
 import type { StudyPlan, Training } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
+import { requireSupportedFormats } from './export/release-files.ts';
+import { requireSupportedMetrics } from './metrics.ts';
 import { taskOf } from './model-shape.ts';
 import { serverStrategy } from './strategies/of-plan.ts';
+import { requireSupportedEncoding } from './update.ts';
 
 export type GradientDescent = Extract<Training, { method: 'gradientDescent' }>;
-export type LearningPlan = Pick<StudyPlan, 'cohort' | 'model' | 'initialWeights' | 'training' | 'strategy'>;
+export type LearningPlan = Pick<
+  StudyPlan,
+  'cohort' | 'model' | 'initialWeights' | 'training' | 'strategy' | 'encoding' | 'evaluation' | 'release'
+>;
 
 /**
  * @throws WardroundError `model-unsupported`, `model-label`, `strategy-unsupported`, `training-unsupported`, `initial-weights-unsupported`,
- * `standardise-unsupported`, `cohort-unsupported`
+ * `update-ring-unsupported`, `metric-unsupported`, `export-unsupported`, `standardise-unsupported`, `cohort-unsupported`
  */
 export function requireSupportedLearning(plan: LearningPlan): void {
-  taskOf(plan);
+  const task = taskOf(plan);
   serverStrategy(plan.strategy);
   requireGradientDescent(plan.training);
+  requireSupportedEncoding(plan.encoding.update);
+  requireSupportedMetrics(plan.evaluation.metrics, task);
+  requireSupportedFormats(plan.release.formats);
   if (plan.initialWeights.method === 'importedWeights') {
     throw new WardroundError('initial-weights-unsupported', 'this version does not take imported weights', {
       where: 'initialWeights.method',

@@ -26,11 +26,7 @@ export function quantiseUpdate(
   models: { readonly base: readonly Tensor[]; readonly local: readonly Tensor[] },
   encoding: UpdateEncoding,
 ): QuantisedUpdate {
-  if (encoding.ring !== 'int32') {
-    throw new WardroundError('update-ring-unsupported', 'this version makes int32 updates only', {
-      got: encoding.ring,
-    });
-  }
+  requireSupportedEncoding(encoding);
   const deltas = differences(models);
   const norm = euclideanNorm(deltas);
   const bound = Number(encoding.normBound);
@@ -41,6 +37,16 @@ export function quantiseUpdate(
     return { name, shape, dtype: 'I32', data };
   });
   return { tensors, clipped };
+}
+
+/** @throws WardroundError `update-ring-unsupported` */
+export function requireSupportedEncoding({ ring }: UpdateEncoding): void {
+  if (ring !== 'int32') {
+    throw new WardroundError('update-ring-unsupported', 'this version makes int32 updates only', {
+      got: ring,
+      where: 'encoding.update.ring',
+    });
+  }
 }
 
 function differences({ base, local }: { base: readonly Tensor[]; local: readonly Tensor[] }): readonly Float64Array[] {
