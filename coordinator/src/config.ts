@@ -62,19 +62,34 @@ export function parseConfig(text: string, where: string): Config {
     const [line] = mistake.message.split('\n');
     throw new WardroundError('config-invalid', line ?? 'not YAML', { where, cause: mistake });
   }
-  return checkConfig(document.toJS({ maxAliasCount: 0 }), where);
+  return checkConfig(plainValue(document, where), where);
+}
+
+function plainValue(document: ReturnType<typeof parseYaml>, where: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch (cause) {
+    throw new WardroundError('config-invalid', 'aliases are not read here', { where, cause });
+  }
 }
 
 /** @throws WardroundError `config-invalid` */
 export function checkConfig(value: unknown, where: string): Config {
   const parsed = configSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const path = [...(issue?.path ?? [])].map(String).join('.');
-  throw new WardroundError('config-invalid', issue?.message ?? 'not a configuration', {
+  const { message, path } = firstMistake(parsed.error);
+  throw new WardroundError('config-invalid', message, {
     where: path === '' ? where : `${where}: ${path}`,
     cause: parsed.error,
   });
+}
+
+/** A key that is not known explains, as a rule, the one that is missing: it is told first. */
+function firstMistake({ issues }: z.ZodError): { message: string; path: string } {
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0];
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+  const path = [...(issue?.path ?? []), ...unknown].map(String).join('.');
+  return { path, message: unknown.length > 0 ? 'no such setting' : (issue?.message ?? 'not a configuration') };
 }
 
 function isOrigin(text: string): boolean {

@@ -1,6 +1,5 @@
 // One authenticated connection to the coordinator, from its challenge until it breaks. It is never repaired: a new one is opened.
 import { io, type Socket } from 'socket.io-client';
-import type * as z from 'zod';
 import { WardroundError } from '@wardround/protocol/errors';
 import {
   type Admitted,
@@ -15,6 +14,11 @@ import { orAborted } from './waiting.ts';
 
 /** Longer than a coordinator holds back an empty page (25 s), so that silence means a dead connection. */
 const answerMilliseconds = 60_000;
+
+/** A zod schema, as far as this needs one. */
+export interface Schema<T> {
+  readonly safeParse: (value: unknown) => { success: true; data: T } | { success: false };
+}
 
 export class Session {
   readonly #socket: Socket;
@@ -83,7 +87,7 @@ export class Session {
   }: {
     event: string;
     body: object;
-    answer: z.ZodType<T>;
+    answer: Schema<T>;
     signal: AbortSignal;
   }): Promise<T> {
     const { promise, resolve } = Promise.withResolvers<unknown>();
@@ -145,7 +149,7 @@ export class Session {
   }
 }
 
-function parse<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+function parse<T>(schema: Schema<T>, value: unknown, where: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new WardroundError('relay-protocol', 'the coordinator answered with something else', {

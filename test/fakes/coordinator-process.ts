@@ -95,7 +95,8 @@ async function start({
       throw new Error(`the coordinator ended with ${reason}: ${logged}`);
     }),
   ]);
-  const ready: { listening: string } = JSON.parse(String(line));
+  const ready: { listening: string } | { error: { code: string } } = JSON.parse(String(line));
+  if ('error' in ready) throw new Error(`the coordinator refused with ${ready.error.code}: ${logged}`);
   return {
     url: ready.listening,
     pid: child.pid ?? 0,
