@@ -9,7 +9,11 @@ const groups: Readonly<Record<string, Group>> = {
   study: async (program) => {
     const study = program.command('study').description('write, launch and follow studies');
     (await import('./commands/study-plan.ts')).addPlanCommands(study);
+    (await import('./commands/study-run.ts')).addRunCommands(study);
   },
+  researcher: async (program) => (await import('./commands/researcher.ts')).addResearcherCommands(program),
+  release: async (program) => (await import('./commands/release.ts')).addReleaseCommands(program),
+  data: async (program) => (await import('./commands/data.ts')).addDataCommands(program),
   evidence: async (program) => (await import('./commands/evidence.ts')).addEvidenceCommands(program),
 };
 
