@@ -21,7 +21,8 @@ export interface Typed {
 
 /** The one answer of a command: a document for programs, lines for people. */
 export interface Answer {
-  readonly json: Readonly<Record<string, unknown>>;
+  /** Null where the document was announced already. */
+  readonly json: Readonly<Record<string, unknown>> | null;
   readonly lines: readonly string[];
   /** Where the command answers and yet did not succeed. */
   readonly exitCode?: number;
@@ -37,6 +38,8 @@ export interface Surroundings {
   }): Promise<Connection>;
   /** Asks the person at the terminal; false where there is nobody to ask. */
   confirm(question: string): Promise<boolean>;
+  /** A line on stdout before the answer: that a long-running command is ready. */
+  announce(line: string): void;
   /** A line for people while the work goes on. */
   progress(line: string): void;
   /** Aborts when the command should end (SIGINT, SIGTERM). */

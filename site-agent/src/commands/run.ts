@@ -10,11 +10,13 @@ import { federationSign } from './federation-sign.ts';
 import { commandHelp, overview } from './help.ts';
 import { siteInit } from './site-init.ts';
 import { siteJoin } from './site-join.ts';
+import { siteStart } from './site-start.ts';
 import { parseTyped } from './typed.ts';
 
 export const commands: readonly Command[] = [
   siteInit,
   siteJoin,
+  siteStart,
   federationDraft,
   federationFingerprint,
   federationSign,
@@ -42,7 +44,7 @@ export async function runCommand(words: readonly string[], terminal: Terminal): 
       return 0;
     }
     const answer = await command.run(typed, terminal.surroundings);
-    terminal.out(json ? `${JSON.stringify(answer.json)}\n` : peopleText(answer));
+    terminal.out(json ? jsonText(answer) : peopleText(answer));
     return answer.exitCode ?? 0;
   } catch (error) {
     if (json) terminal.out(`${JSON.stringify(failureDocument(error))}\n`);
@@ -71,4 +73,8 @@ function findCommand(words: readonly string[]): Command {
 
 function peopleText({ lines }: Answer): string {
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
+
+function jsonText({ json }: Answer): string {
+  return json === null ? '' : `${JSON.stringify(json)}\n`;
 }

@@ -14,6 +14,7 @@ export function processSurroundings(signal: AbortSignal): Surroundings {
     now: () => new Date(),
     connect: async (options) => await connectWithin({ ...options, signal }),
     confirm: async (question) => await askTerminal(question, signal),
+    announce: (line) => void process.stdout.write(`${line}\n`),
     progress: (line) => void process.stderr.write(`${line}\n`),
     signal,
   };

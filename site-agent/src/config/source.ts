@@ -1,60 +1,65 @@
-// Where a site's rows come from, as site.yaml says it and as `--source` abbreviates it.
+// Where a site's rows come from, as site.yaml says it and as `--source` abbreviates it. The same settings as the importer's, which checks
+// them again; written here without the importer's code, so that the vault's settings bring no reader of files or archives with them.
 import { resolve } from 'node:path';
 import * as z from 'zod';
+import { hospitals } from '@wardround/datasets/heart-disease/hospitals';
 import { WardroundError } from '@wardround/protocol/errors';
 
-const absolutePath = z
+/** Absolute, because the importer starts in another root. */
+const pathSchema = z
   .string()
-  .min(1)
   .max(4096)
-  .refine((path) => path.startsWith('/') && !path.includes('\u0000'), 'expected an absolute path');
-
-/** The four hospitals of the UCI heart-disease data (CC BY 4.0, https://doi.org/10.24432/C52P4X), and their synthetic doubles. */
-const hospitalSchema = z.enum(['cleveland', 'hungarian', 'switzerland', 'va']);
+  .refine((path) => path.startsWith('/'), 'expected an absolute path');
+const columnNameSchema = z.string().min(1).max(256);
 
 export const sourceSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('csv'),
-    path: absolutePath,
+    path: pathSchema,
     /** Cells that mean "missing", besides the empty one. */
-    missing: z.array(z.string().min(1).max(64)).max(64),
-    delimiter: z.string().length(1),
+    missing: z.array(z.string().min(1).max(64)).max(64).optional(),
     /** New names by old name. */
-    rename: z.record(z.string().min(1).max(256), z.string().min(1).max(256)),
+    columns: z.record(columnNameSchema, columnNameSchema).optional(),
+    delimiter: z.enum([',', ';', '\t', '|']).optional(),
+    provenance: z.enum(['real', 'synthetic']).optional(),
   }),
-  z.strictObject({ kind: z.literal('uciHeartDisease'), hospital: hospitalSchema, directory: absolutePath }),
-  z.strictObject({
-    kind: z.literal('syntheticHeartDisease'),
-    hospital: hospitalSchema,
-    seed: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
-  }),
+  z.strictObject({ kind: z.literal('uciHeartDisease'), hospital: z.enum(hospitals), directory: pathSchema }),
+  z.strictObject({ kind: z.literal('syntheticHeartDisease'), hospital: z.enum(hospitals), seed: z.int().min(0) }),
 ]);
 export type Source = z.infer<typeof sourceSchema>;
 
-const expected = 'csv:PATH, uci:HOSPITAL:DIR or synthetic:HOSPITAL:SEED';
+const expected = `csv:PATH, uci:HOSPITAL:DIR or synthetic:HOSPITAL:SEED, where HOSPITAL is ${hospitals.join(', ')}`;
 
 /** The abbreviation of the command line; relative paths are made absolute. @throws WardroundError `source-invalid` */
 export function parseSource(text: string): Source {
-  const [kind = '', first = '', ...rest] = text.split(':');
-  const parsed = sourceSchema.safeParse(abbreviated(kind, { first, rest: rest.join(':') }));
+  const parsed = sourceSchema.safeParse(abbreviated(text));
   if (parsed.success) return parsed.data;
-  throw new WardroundError('source-invalid', parsed.error.issues[0]?.message ?? 'not a source', {
-    expected,
-    got: text,
-  });
+  throw new WardroundError('source-invalid', 'not a source of data', { expected, got: text });
 }
 
-function abbreviated(kind: string, { first, rest }: { first: string; rest: string }): unknown {
+/** The only paths outside our own code that reading the source takes. */
+export function sourcePaths(source: Source): readonly string[] {
+  switch (source.kind) {
+    case 'csv':
+      return [source.path];
+    case 'uciHeartDisease':
+      return [source.directory];
+    case 'syntheticHeartDisease':
+      return [];
+  }
+}
+
+function abbreviated(text: string): unknown {
+  const [kind = '', first = '', ...rest] = text.split(':');
+  const last = rest.join(':');
   switch (kind) {
-    case 'csv': {
-      const path = rest === '' ? first : `${first}:${rest}`;
-      return { kind: 'csv', path: path === '' ? '' : resolve(path), missing: [], delimiter: ',', rename: {} };
-    }
+    case 'csv':
+      return first === '' ? null : { kind: 'csv', path: resolve(text.slice('csv:'.length)) };
     case 'uci':
-      return { kind: 'uciHeartDisease', hospital: first, directory: rest === '' ? '' : resolve(rest) };
+      return last === '' ? null : { kind: 'uciHeartDisease', hospital: first, directory: resolve(last) };
     case 'synthetic':
-      return { kind: 'syntheticHeartDisease', hospital: first, seed: /^\d{1,15}$/.test(rest) ? Number(rest) : rest };
+      return /^\d{1,15}$/.test(last) ? { kind: 'syntheticHeartDisease', hospital: first, seed: Number(last) } : null;
     default:
-      return { kind };
+      return null;
   }
 }

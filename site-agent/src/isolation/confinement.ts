@@ -41,7 +41,7 @@ export function confined(isolation: VaultIsolation, view: View, command: readonl
 // unmounted; all capabilities are given up for good before the program starts. No core file may keep patients' rows.
 const jailScript = `
 set -eu
-umask 022
+umask 077
 ulimit -c 0
 root=$1
 shift

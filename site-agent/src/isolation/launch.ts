@@ -36,7 +36,8 @@ export function launchCourier(script: string = courierMain): Launch {
   const readable = [...courierCode, ...(script === courierMain ? [] : [script])];
   return {
     command: process.execPath,
-    args: [...nodeFlags({ readable, writable: [] }), script],
+    // No eval where hostile bytes arrive first. (Apache Arrow needs it, so the vault cannot forbid it.)
+    args: [...nodeFlags({ readable, writable: [] }), '--disallow-code-generation-from-strings', script],
     env: { PATH: path, ...inherited(['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR']) },
   };
 }

@@ -12,7 +12,6 @@ export function nodeFlags({ readable, writable }: FileAccess): readonly string[]
   return [
     '--permission',
     '--disable-warning=ExperimentalWarning',
-    '--disallow-code-generation-from-strings',
     '--disable-proto=throw',
     ...[...readable, ...writable].map((path) => `--allow-fs-read=${path}`),
     ...writable.map((path) => `--allow-fs-write=${path}`),

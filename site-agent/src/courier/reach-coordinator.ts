@@ -1,0 +1,53 @@
+// Reaches the coordinator and stays: before the federation is founded nobody knows this site's key, so being refused is no reason to give up.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeError, WardroundError } from '@wardround/protocol/errors';
+import { connectRelay, type ConnectOptions, type RelayConnection } from '@wardround/relay/connect';
+import type { RelayLog } from '@wardround/relay/log';
+import type { Hello, VaultLink } from '../channel/courier-link.ts';
+
+/** Refusals that a person must mend in site.yaml; trying again would not help. */
+const fatalCodes: ReadonlySet<string> = new Set(['relay-url', 'relay-proxy', 'relay-aborted', 'channel-closed']);
+
+export interface Reach {
+  readonly hello: Hello;
+  readonly link: Pick<VaultLink, 'prove' | 'online' | 'rewound'>;
+  readonly log: RelayLog;
+  readonly signal: AbortSignal;
+  /** Injected by tests. */
+  readonly connect?: (options: ConnectOptions) => Promise<RelayConnection>;
+  readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** @throws WardroundError `relay-url`, `relay-proxy`, `relay-aborted` */
+export async function reachCoordinator(reach: Reach): Promise<RelayConnection> {
+  const { hello, link, log, signal, connect = connectRelay, wait = waitOrAbort } = reach;
+  const options: ConnectOptions = {
+    url: hello.coordinator,
+    proxyUrl: hello.proxy,
+    prove: async ({ nonce, audience }) => await link.prove(nonce, audience),
+    log,
+    signal,
+    onRewind: (topic) => void link.rewound(topic).catch(() => undefined),
+  };
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      const relay = await connect(options);
+      await link.online(true);
+      log.warn({ coordinator: hello.coordinator }, 'connected');
+      return relay;
+    } catch (error) {
+      const { code, message } = describeError(error);
+      if (signal.aborted || !(error instanceof WardroundError) || fatalCodes.has(code)) throw error;
+      if (attempt === 0) log.warn({ code, detail: message }, 'the coordinator does not know this site (yet); waiting');
+      await wait(backoff(attempt), signal);
+    }
+  }
+}
+
+function backoff(attempt: number): number {
+  return Math.min(15_000, 500 * 2 ** Math.min(attempt, 5));
+}
+
+async function waitOrAbort(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch(() => undefined);
+}

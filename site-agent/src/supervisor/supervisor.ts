@@ -1,0 +1,57 @@
+// Keeps the vault and the courier running until it is told to stop. It opens no socket and reads no data: it starts, joins, restarts.
+import { WardroundError } from '@wardround/protocol/errors';
+import type { Launch } from '../isolation/launch.ts';
+import { createBackoff } from './backoff.ts';
+import type { LogLine } from './log-lines.ts';
+import { type Ending, Pair, type Role } from './pair.ts';
+
+/** By this exit code a process says that starting it again would change nothing (sysexits' EX_CONFIG). */
+export const uselessToRestart = 78;
+
+export interface Supervised {
+  readonly launches: Readonly<Record<Role, Launch>>;
+  readonly signal: AbortSignal;
+  readonly onLine: (role: Role, line: LogLine) => void;
+  /** The vault said that it is ready. Called at every (re)start. */
+  readonly onReady: (pids: Readonly<Record<Role, number | undefined>>) => void;
+  readonly onRestart: (ended: Ending & { readonly waitMilliseconds: number }) => void;
+  /** Resolves after so long, or when the signal aborts. */
+  readonly wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  readonly now: () => number;
+}
+
+/**
+ * Runs both processes until `signal` aborts; whatever dies is started again, its partner with it.
+ *
+ * @throws WardroundError `agent-refused` where a process says that restarting is useless; its own last error is in the message
+ */
+export async function supervise(supervised: Supervised): Promise<void> {
+  const { launches, signal, onReady, onRestart, wait, now } = supervised;
+  const backoff = createBackoff();
+  while (!signal.aborted) {
+    const startedAt = now();
+    let lastError: LogLine | undefined;
+    const pair: Pair = new Pair(launches, (role, line) => {
+      if (line.level >= 50) lastError = line;
+      if (role === 'vault' && line.message === 'ready') onReady(pair.pids);
+      supervised.onLine(role, line);
+    });
+    const ending = await Promise.race([pair.ended, aborted(signal)]);
+    await pair.stop();
+    if (ending === 'aborted' || signal.aborted) return;
+    if (ending.how === uselessToRestart) throw refused(ending.role, lastError);
+    const waitMilliseconds = backoff.next(now() - startedAt);
+    onRestart({ ...ending, waitMilliseconds });
+    await wait(waitMilliseconds, signal);
+  }
+}
+
+function refused(role: Role, lastError: LogLine | undefined): WardroundError {
+  const message = lastError === undefined ? 'it gave no reason' : lastError.message;
+  return new WardroundError(lastError?.code ?? 'agent-refused', `the ${role} does not start: ${message}`);
+}
+
+async function aborted(signal: AbortSignal): Promise<'aborted'> {
+  if (signal.aborted) return 'aborted';
+  return await new Promise((resolve) => signal.addEventListener('abort', () => resolve('aborted'), { once: true }));
+}
