@@ -1,0 +1,109 @@
+// Exact weighted sums of integers: one 64-bit sum for each coordinate of the model, whatever the number of sites.
+import { WardroundError } from '@wardround/protocol/errors';
+import { kernelWasm } from './kernel-wasm.ts';
+
+/** Name of what adds, as receipts carry it. */
+export const accumulatorBackend = 'wasm-simd-int64';
+
+const pageBytes = 65_536;
+const maxPages = 65_536;
+/** Where values wait for the kernel: 1 MiB at address 0, the sums behind it. */
+const stagingValues = 2 ** 18;
+const stagingBytes = 4 * stagingValues;
+/** One weight; all weights of a round together stay below 2³², so |Σ| ≤ 2³¹ · (2³² − 1) < 2⁶³. */
+const maxWeight = 2 ** 31 - 1;
+
+/** A stretch of one tensor's integers. */
+export interface Run {
+  readonly tensor: number;
+  /** Index of the first value in the tensor. */
+  readonly start: number;
+  readonly values: Int32Array;
+}
+
+type Accumulate = (sums: number, values: number, count: number, weight: number) => void;
+
+/**
+ * Sums are integers modulo 2⁶⁴: adding and subtracting the same run leaves every bit as it was, in any order. Who adds owes that all
+ * weights together stay below 2³²; then no sum ever wraps.
+ */
+export class Accumulator {
+  readonly #memory: WebAssembly.Memory;
+  readonly #accumulate: Accumulate;
+  readonly #lengths: readonly number[];
+  /** Byte address of each tensor's sums. */
+  readonly #places: readonly number[];
+  readonly #staging: Int32Array;
+
+  /** @param lengths number of coordinates of each tensor @throws WardroundError `accumulator-too-large` beyond 4 GiB of sums */
+  constructor(lengths: readonly number[]) {
+    const places: number[] = [];
+    let end = stagingBytes;
+    for (const length of lengths) {
+      places.push(end);
+      end += 8 * length;
+    }
+    const pages = Math.ceil(end / pageBytes);
+    if (!Number.isSafeInteger(end) || pages > maxPages) {
+      throw new WardroundError('accumulator-too-large', 'the model has more coordinates than this enclave can sum', {
+        expected: `at most ${((maxPages * pageBytes - stagingBytes) / 8).toString()}`,
+      });
+    }
+    this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    this.#accumulate = instantiate(this.#memory);
+    this.#lengths = lengths;
+    this.#places = places;
+    this.#staging = new Int32Array(this.#memory.buffer, 0, stagingValues);
+  }
+
+  /** All sums 0: the same memory serves every attempt of a session. */
+  clear(): void {
+    for (const sums of this.sums()) sums.fill(0n);
+  }
+
+  /** sums += weight · values. @throws WardroundError `accumulator-range` */
+  add(run: Run, weight: number): void {
+    this.#apply(run, requireWeight(weight));
+  }
+
+  /** Takes back exactly what {@link add} added. @throws WardroundError `accumulator-range` */
+  subtract(run: Run, weight: number): void {
+    this.#apply(run, -requireWeight(weight));
+  }
+
+  /** The sums, one view a tensor; they change with every further `add`. */
+  sums(): readonly BigInt64Array<ArrayBuffer>[] {
+    return this.#places.map((place, i) => new BigInt64Array(this.#memory.buffer, place, this.#lengths[i] ?? 0));
+  }
+
+  #apply({ tensor, start, values }: Run, weight: number): void {
+    const place = this.#places[tensor];
+    const length = this.#lengths[tensor];
+    if (place === undefined || length === undefined || start < 0 || start + values.length > length) {
+      throw new WardroundError('accumulator-range', 'outside the sums', { action: 'stop' });
+    }
+    for (let at = 0; at < values.length; at += stagingValues) {
+      const part = values.subarray(at, at + stagingValues);
+      this.#staging.set(part);
+      this.#accumulate(place + 8 * (start + at), 0, part.length, weight);
+    }
+  }
+}
+
+function requireWeight(weight: number): number {
+  if (!Number.isInteger(weight) || weight < 1 || weight > maxWeight) {
+    throw new WardroundError('accumulator-range', 'not a weight', { expected: `1 to ${maxWeight}`, action: 'stop' });
+  }
+  return weight;
+}
+
+function instantiate(memory: WebAssembly.Memory): Accumulate {
+  const module = new WebAssembly.Module(Buffer.from(kernelWasm, 'base64'));
+  const { accumulate } = new WebAssembly.Instance(module, { enclave: { memory } }).exports;
+  if (typeof accumulate !== 'function') {
+    throw new WardroundError('accumulator-kernel', 'the kernel does not export what it should', { action: 'stop' });
+  }
+  return (sums, values, count, weight) => {
+    accumulate(sums, values, count, weight);
+  };
+}

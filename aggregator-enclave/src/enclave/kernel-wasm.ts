@@ -1,0 +1,6 @@
+// kernel.wat assembled (base64). Generated: a test assembles kernel.wat again and compares.
+export const kernelWasm =
+  'AGFzbQEAAAABCAFgBH9/f38AAhMBB2VuY2xhdmUGbWVtb3J5AgAAAwIBAAcOAQphY2N1bXVsYXRlAAAKqwEBqAEDAX8BewF7IAP9' +
+  'ESEFIAEgAkF8cUECdGohBAJAA0AgASAETw0BIAAgAP0ABAAgAf0ABAAiBiAF/dwB/c4B/QsEACAAIAD9AAQQIAYgBf3dAf3OAf0L' +
+  'BBAgAEEgaiEAIAFBEGohAQwACwsgASACQQNxQQJ0aiEEAkADQCABIARPDQEgACAAKQMAIAE0AgAgA6x+fDcDACAAQQhqIQAgAUEE' +
+  'aiEBDAALCws=';

@@ -1,0 +1,77 @@
+// Whether this enclave can run a plan at all, and the weaknesses that everybody in it must have named.
+import type { Weakness } from '@wardround/protocol/documents/consent';
+import type { TensorHeader } from '@wardround/protocol/documents/round';
+import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
+import { WardroundError } from '@wardround/protocol/errors';
+import type { FederationView } from '@wardround/protocol/federation-view';
+import { requireResearcher } from '@wardround/protocol/federation-view';
+import { thumbprint } from '@wardround/protocol/keys';
+import { leastContributors } from '@wardround/protocol/quorum';
+import { requireSupportedLearning } from '@wardround/learning/supported';
+import { modelShape } from '@wardround/learning/model-shape';
+
+/**
+ * @throws WardroundError `plan-unsupported` naming the path, `plan-roster`, `plan-minimum`, `researcher-unknown`, and those of
+ * `requireSupportedLearning`. The sites check the same; an enclave that ran what it cannot would only waste their attempts.
+ */
+export function requireSupportedPlan(plan: StudyPlan, federation: FederationView): void {
+  requireResearcher(federation, plan.researcher);
+  requireRoster(plan, federation);
+  requireSupportedLearning(plan);
+  requireValue('privacy.mode', plan.privacy.mode, 'noDifferentialPrivacy');
+  requireValue('masking.mode', plan.masking.mode, 'unmasked');
+  requireValue('encoding.update.ring', plan.encoding.update.ring, 'int32');
+  requireValue('attestation.gpu', plan.attestation.gpu, 'unused');
+  requireValue('statistics', plan.statistics.join(' '), '');
+  requireValue('log.mode', federation.log.mode, 'unwitnessed');
+}
+
+/** The weaknesses of the plan and its federation; an approval that does not name each does not count. */
+export function weaknessesOf(plan: StudyPlan, federation: FederationView): readonly Weakness[] {
+  const weaknesses: Weakness[] = [];
+  if (plan.privacy.mode === 'noDifferentialPrivacy') weaknesses.push('noDifferentialPrivacy');
+  if (plan.masking.mode === 'unmasked') weaknesses.push('unmasked');
+  if (plan.initialWeights.method === 'importedWeights') weaknesses.push('importedWeights');
+  if (plan.strategy.name === 'selectingRule') weaknesses.push('selectingRule');
+  if (federation.log.mode === 'unwitnessed') weaknesses.push('unwitnessed');
+  return weaknesses;
+}
+
+/** What an update of this plan holds, in the one order: the model's tensors as weighted-by-the-enclave int32. */
+export function updateTensors(plan: StudyPlan): readonly TensorHeader[] {
+  const { ring, stepLog2 } = plan.encoding.update;
+  return modelShape(plan).map(({ name, shape }) => ({
+    name,
+    shape: [...shape],
+    ring,
+    stepLog2,
+    weighting: 'byEnclave',
+  }));
+}
+
+function requireRoster(plan: StudyPlan, federation: FederationView): void {
+  const { roster, minimum } = plan.sites;
+  for (const { name, agent } of roster) {
+    const member = federation.sites.find((site) => site.name === name);
+    if (member === undefined || thumbprint(member.keys.agent) !== agent) {
+      throw new WardroundError('plan-roster', 'a site of the roster is not the member of that name', { got: name });
+    }
+  }
+  const least = leastContributors(federation.colludingSites);
+  if (minimum < least || minimum > roster.length) {
+    throw new WardroundError('plan-minimum', 'the least number of contributing sites does not fit the federation', {
+      expected: `${least} to ${roster.length}`,
+      got: String(minimum),
+    });
+  }
+}
+
+function requireValue(where: string, got: string, expected: string): void {
+  if (got !== expected) {
+    throw new WardroundError('plan-unsupported', 'this version of the enclave cannot run that', {
+      where,
+      expected: expected === '' ? 'none' : expected,
+      got,
+    });
+  }
+}
