@@ -4,7 +4,7 @@ import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 
 export type LearningPlan = Pick<
   StudyPlan,
-  'cohort' | 'model' | 'initialWeights' | 'training' | 'strategy' | 'rounds' | 'encoding'
+  'cohort' | 'model' | 'initialWeights' | 'training' | 'strategy' | 'rounds' | 'encoding' | 'evaluation' | 'release'
 >;
 
 export function cohortOf(features: readonly string[], label: Cohort['label']['type'] = 'binary'): Cohort {
@@ -61,6 +61,37 @@ export function planOf(overrides: Partial<LearningPlan> = {}): LearningPlan {
       sums: { ring: 'int64', stepLog2: -24 },
       paddingBytes: 1024,
     },
+    evaluation: { metrics: ['accuracy'], minimumCell: 10, everyRounds: 0, perSiteAtEnd: false },
+    release: { to: [], whenSitesAgree: 1, consent: { method: 'oneByOne' }, formats: ['safetensors', 'tfjs'] },
     ...overrides,
   };
 }
+
+export const mlpModel: Extract<StudyPlan['model'], { kind: 'mlp' }> = {
+  kind: 'mlp',
+  hidden: [4, 2],
+  activation: 'tanh',
+  l2: '0',
+};
+
+export const unsupportedModels: readonly StudyPlan['model'][] = [
+  { kind: 'coxProportionalHazards', ties: 'efron', stratify: 'none', l2: '0' },
+  {
+    kind: 'cnn',
+    image: { height: 28, width: 28, channels: 1 },
+    filters: [8],
+    kernel: 3,
+    hidden: [],
+    activation: 'relu',
+    l2: '0',
+  },
+  { kind: 'gradientBoostedTrees', trees: 10, depth: 3, bins: 16, learningRate: '0.1', l2: '0' },
+];
+
+export const unsupportedStrategies: readonly StudyPlan['strategy'][] = [
+  { name: 'scaffold', serverLearningRate: '1' },
+  { name: 'fedNova' },
+  { name: 'fedBn', personal: ['x'] },
+  { name: 'newton' },
+  { name: 'selectingRule', rule: { kind: 'coordinateMedian' } },
+];
