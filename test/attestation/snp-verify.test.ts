@@ -8,7 +8,8 @@ import { toHex } from '@wardround/protocol/bytes';
 import { authorityUsages } from '@wardround/attestation/simulated/certificates';
 import type { ReportFields } from '@wardround/attestation/simulated/report';
 import type { ChipOptions, CrlOptions, IntermediateOptions } from '@wardround/attestation/simulated/vendor';
-import { createSimulatedVendor, derIa5String, derInteger } from '@wardround/attestation/simulated/vendor';
+import { derIa5String, derInteger } from '@wardround/attestation/simulated/der-writer';
+import { createSimulatedVendor } from '@wardround/attestation/simulated/vendor';
 import { generateChipKey } from '@wardround/attestation/simulated/chip';
 import { inspectSnp } from '@wardround/attestation/snp/inspect';
 import { snpExtensions } from '@wardround/attestation/snp/leaf';
@@ -355,6 +356,16 @@ describe('a chain with one thing wrong', () => {
       'chain: snp-chain',
     ]);
     expect(await withIntermediate({ subject: 'SEV-Turin' })).toEqual(['chain: snp-chain-incomplete']);
+  });
+
+  it('a root that has expired, under an intermediate and a leaf that have not', async () => {
+    const validity = { notBefore: at, notAfter: new Date(at.getTime() + 20 * 365 * dayMs) };
+    const chip = await genoa.vendor.issueChip({ validity });
+    const intermediate = await genoa.vendor.issueIntermediate({ kind: 'VCEK', validity });
+    const later = new Date(at.getTime() + 11 * 365 * dayMs);
+    const inspection = inspect({ ...genoa, chip, intermediate }, { at: later, crls: [] });
+    expect(failuresOf(inspection)).toEqual(['validity: snp-expired']);
+    expect(inspection.steps.find(({ name }) => name === 'validity')?.reason).toContain('ARK-Genoa');
   });
 
   it('an intermediate signed by itself, or certifying another key', async () => {

@@ -1,7 +1,7 @@
 // Certificates and revocation lists in the genuine format, signed by whatever key the caller holds. NOT a vendor's: see `vendor`.
 import 'reflect-metadata';
 import type { KeyObject } from 'node:crypto';
-import { webcrypto } from 'node:crypto';
+import { constants, sign, webcrypto } from 'node:crypto';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -16,6 +16,8 @@ import {
 import type { JsonName } from '@peculiar/x509';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { copyBytes } from '@wardround/protocol/bytes';
+import { readAll, readSingle } from '../der.ts';
+import { derBitString, derInteger, derSequence } from './der-writer.ts';
 
 export interface Validity {
   readonly notBefore: Date;
@@ -85,7 +87,18 @@ export async function signCertificate(request: CertificateRequest): Promise<Byte
     },
     webcrypto,
   );
-  return copyBytes(new Uint8Array(certificate.rawData));
+  const der = new Uint8Array(certificate.rawData);
+  return request.serial === '00' && algorithm === 'pssSha384' ? withSerialZero(der, request.issuerKey) : copyBytes(der);
+}
+
+/** AMD's leaves have the non-positive serial 0, which the generator replaces by a random one: put it back and sign again. */
+function withSerialZero(der: Uint8Array, { privateKey }: RsaKeyPair): Bytes {
+  const [signed, algorithm] = readAll(readSingle(der).value);
+  if (signed === undefined || algorithm === undefined) throw new Error('the generator made no certificate');
+  const fields = readAll(signed.value).map(({ encoded }) => encoded);
+  const changed = derSequence(...fields.with(1, derInteger(0)));
+  const padding = { key: privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 48 };
+  return derSequence(changed, algorithm.encoded, derBitString(sign('sha384', changed, padding)));
 }
 
 async function authorityExtensions({ authority, publicKey, issuerKey }: CertificateRequest): Promise<Extension[]> {

@@ -3,7 +3,7 @@
 import { generateKeyPair, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Bytes } from '@wardround/protocol/bytes';
-import { copyBytes, sha256, toHex } from '@wardround/protocol/bytes';
+import { sha256, toHex } from '@wardround/protocol/bytes';
 import { snpExtensions } from '../snp/leaf.ts';
 import type { SnpKeyKind } from '../snp/leaf.ts';
 import type { SnpProduct } from '../snp/product.ts';
@@ -11,6 +11,7 @@ import { snpProducts } from '../snp/product.ts';
 import type { Tcb } from '../snp/tcb.ts';
 import type { ExtraExtension, RsaKeyPair, SigningAlgorithm, Validity } from './certificates.ts';
 import { authorityUsages, signCertificate, signCrl } from './certificates.ts';
+import { derIa5String, derInteger } from './der-writer.ts';
 import { SimulatedChip, generateChipKey } from './chip.ts';
 import type { ChipKey } from './chip.ts';
 
@@ -242,13 +243,4 @@ function tcbExtensions(product: SnpProduct, tcb: Tcb): readonly (readonly [strin
     [snpExtensions.reserved7, derInteger(0)],
     [snpExtensions.microcode, derInteger(tcb.microcode)],
   ];
-}
-
-/** 0 to 255; from 128 on with a leading zero byte. */
-export function derInteger(value: number): Bytes {
-  return value < 0x80 ? Uint8Array.of(0x02, 1, value) : Uint8Array.of(0x02, 2, 0, value);
-}
-
-export function derIa5String(text: string): Bytes {
-  return copyBytes(Buffer.from([0x16, text.length, ...Buffer.from(text, 'latin1')]));
 }
