@@ -1,5 +1,4 @@
 // Runs the importer in its own process, with the source's path and the snapshots' directory, and without the network.
-import { spawn } from 'node:child_process';
 import { buffer } from 'node:stream/consumers';
 import { parseLimitedJson } from '@wardround/protocol/canonical-json';
 import { WardroundError } from '@wardround/protocol/errors';
@@ -8,6 +7,7 @@ import type { SitePaths } from '../config/site-paths.ts';
 import { sourcePaths } from '../config/source.ts';
 import { launchImporter } from '../isolation/launch.ts';
 import { importerMain } from '../isolation/program.ts';
+import { startProcess } from '../isolation/start-process.ts';
 import {
   importAnswerSchema,
   type ImportAnswer,
@@ -37,15 +37,17 @@ export async function runImporter({
     script,
     sources: sourcePaths(config.source),
   });
-  const child = spawn(launch.command, [...launch.args], { env: launch.env, stdio: 'pipe', cwd: '/', signal });
+  const child = startProcess(launch);
+  const kill = (): void => void child.kill('SIGKILL');
+  signal?.addEventListener('abort', kill, { once: true });
   const exited = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('close', (code, killed) => resolve(killed ?? `exit code ${code ?? 'none'}`));
   });
   const request: ImportRequest = { source: config.source, snapshots: paths.snapshots };
-  child.stdin.on('error', () => undefined);
   child.stdin.end(JSON.stringify(request));
   const [stdout, stderr, end] = await Promise.all([buffer(child.stdout), buffer(child.stderr), exited]);
+  signal?.removeEventListener('abort', kill);
   return imported(readAnswer(stdout, { stderr: stderr.toString(), end }));
 }
 

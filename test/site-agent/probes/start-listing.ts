@@ -1,0 +1,14 @@
+// A supervisor that was itself started with a stray descriptor: starts `ls` where its vault would be, and says what that inherited.
+import { text } from 'node:stream/consumers';
+import { sitePaths } from '../../../site-agent/src/config/site-paths.ts';
+import { launchVault } from '../../../site-agent/src/isolation/launch.ts';
+import { startProcess } from '../../../site-agent/src/isolation/start-process.ts';
+import { strayDescriptors } from '../../../site-agent/src/isolation/stray-descriptors.ts';
+
+const launch = launchVault(sitePaths(process.argv[2] ?? ''), 'networkNamespace');
+const node = launch.args.indexOf(process.execPath, launch.args.lastIndexOf('--'));
+const before = strayDescriptors();
+const child = startProcess({ ...launch, args: [...launch.args.slice(0, node), '/bin/ls', '/proc/self/fd'] });
+child.stdin.end();
+const listed = (await text(child.stdout)).trim().split('\n');
+process.stdout.write(JSON.stringify({ before, listed }));
