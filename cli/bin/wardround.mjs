@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 const requiredMajor = 24;
 
 if (Number(process.versions.node.split('.')[0]) >= requiredMajor) {
+  hushExperimentalWarnings();
   await import('../src/main.ts');
 } else {
   const runtime = findRuntime();
@@ -24,6 +25,15 @@ if (Number(process.versions.node.split('.')[0]) >= requiredMajor) {
   } else {
     runUnder(runtime);
   }
+}
+
+/** What we use of Node is pinned to one version and tested; that it calls some of it experimental is no news for a person at work. */
+function hushExperimentalWarnings() {
+  const emitWarning = process.emitWarning.bind(process);
+  process.emitWarning = (warning, ...rest) => {
+    const type = typeof rest[0] === 'object' && rest[0] !== null ? rest[0].type : rest[0];
+    if (type !== 'ExperimentalWarning') emitWarning(warning, ...rest);
+  };
 }
 
 /** The official Node binary that npm put into node_modules for this machine, or null. */

@@ -59,9 +59,12 @@ function findManifest(role: Role): string {
 
 const passedOn = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const;
 
+/** That Node calls some of what we pin and test experimental is no news for a person at work. */
+export const quietly = ['--disable-warning=ExperimentalWarning'] as const;
+
 /** Runs a role in the foreground: our terminal is its terminal, signals go to it, its end is ours. Resolves with the exit status. */
 export async function runRole(call: RoleCall): Promise<number> {
-  const child = spawn(process.execPath, [call.program, ...call.arguments], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [...quietly, call.program, ...call.arguments], { stdio: 'inherit' });
   for (const signal of passedOn) process.on(signal, () => child.kill(signal));
   return await ended(child, call.program);
 }

@@ -19,7 +19,7 @@ import { compileFile, planProblems, planProblemsText } from '../plan-file.ts';
 import { planText } from '../plan-text.ts';
 import { findPlan, readStudy } from '../study/find-study.ts';
 import { modelCard, modelCardMarkdown } from '../study/model-card.ts';
-import { writeExport } from '../study/record-export.ts';
+import { exportOf, writeExport } from '../study/record-export.ts';
 import { findRelease, openRelease } from '../study/released-model.ts';
 import { studyStatus, statusText } from '../study/status.ts';
 import { watchStudy } from '../study/watch.ts';
@@ -115,7 +115,7 @@ async function status(
     researcher,
     async (link) => await readAll(researcher, link, { id, fingerprint }),
   );
-  if (to !== undefined) await writeExport(to, { federation, studies: new Map([[records.study, jwsList]]) });
+  if (to !== undefined) await writeExport(to, await exportOf({ federation, study: records.study, jwsList }));
   const document = studyStatus(records);
   createOutput(json === true).result(document, () => statusText(document, records));
 }
@@ -218,7 +218,6 @@ async function readAll(
   readonly jwsList: readonly string[];
 }> {
   const { plan, federation } = await readPlan(researcher, link, wanted);
-  const jwsList = await recordsOf(link, plan.plan.digest);
-  const { records } = await readStudy(plan, jwsList);
-  return { records, federation, jwsList };
+  const { records, kept } = await readStudy(plan, await recordsOf(link, plan.plan.digest));
+  return { records, federation, jwsList: kept };
 }

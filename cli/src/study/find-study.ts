@@ -1,4 +1,5 @@
 // From a study's identifier, or its first digits, to its verified records.
+import type { DocumentKind } from '@wardround/protocol/documents/registry';
 import { UNVERIFIED_kindOf, verify, type Verified } from '@wardround/protocol/documents/signed';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { FederationView } from '@wardround/protocol/federation-view';
@@ -54,23 +55,27 @@ export async function verifyPlan(jws: string, federation: FederationView): Promi
   return plan;
 }
 
-/** Adds every record that verifies; what does not is counted, because on an untrusted board it means nothing by itself. */
+/** Adds every record that verifies, and says which did; on an untrusted board one that does not means nothing by itself. */
 export async function readStudy(
   { plan, federation }: { plan: Verified<'StudyPlan'>; federation: FederationView },
   jwsList: Iterable<string>,
-): Promise<{ readonly records: StudyRecords; readonly passedOver: number }> {
+): Promise<{ readonly records: StudyRecords; readonly kept: readonly string[] }> {
   const records = new StudyRecords({ federation, plan });
-  let passedOver = 0;
-  for (const jws of jwsList) {
+  const all = [...jwsList];
+  for (const jws of all) {
     await records.add(jws).catch((error: unknown) => {
       if (!(error instanceof WardroundError)) throw error;
-      passedOver += 1;
     });
   }
-  return { records, passedOver };
+  return { records, kept: all.filter((jws) => isKept(records, jws)) };
 }
 
-function peek(jws: string): { readonly kind: string; readonly digest: string } | null {
+function isKept(records: StudyRecords, jws: string): boolean {
+  const peeked = peek(jws);
+  return peeked !== null && records.byDigest(peeked.kind, peeked.digest)?.jws === jws;
+}
+
+function peek(jws: string): { readonly kind: DocumentKind; readonly digest: string } | null {
   try {
     return UNVERIFIED_kindOf(jws);
   } catch {

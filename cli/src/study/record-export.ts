@@ -5,7 +5,8 @@ import * as z from 'zod';
 import { parseLimitedJson } from '@wardround/protocol/canonical-json';
 import { sha256Schema } from '@wardround/protocol/documents/primitives';
 import { WardroundError } from '@wardround/protocol/errors';
-import { type FederationFile, federationFileName, readFederationFile } from '../federation-file.ts';
+import { verifyFederationRecord } from '../audit/federation-records.ts';
+import { type FederationFile, federationFileName, readFederationFile, viewOfFile } from '../federation-file.ts';
 
 /** `DIR/federation.json`, `DIR/records.jsonl` (one `{study, jws}` a line), `DIR/policies/SITE.yaml`, `DIR/model/`. */
 export interface ExportedRecords {
@@ -31,6 +32,25 @@ export async function writeExport(directory: string, { federation, studies }: Ex
   } catch (cause) {
     throw new WardroundError('export-unwritable', 'the records cannot be written', { where: directory, cause });
   }
+}
+
+/** One study for an auditor: of the federation's records those that verify and that this study needs. */
+export async function exportOf({
+  federation: file,
+  study,
+  jwsList,
+}: {
+  federation: FederationFile;
+  study: string;
+  jwsList: readonly string[];
+}): Promise<ExportedRecords> {
+  const newest = await viewOfFile(file);
+  const kept: string[] = [];
+  for (const jws of file.records) {
+    const record = await verifyFederationRecord(jws, { file, newest }).catch(() => null);
+    if (record !== null && (record.kind !== 'StudyPlan' || record.digest === study)) kept.push(jws);
+  }
+  return { federation: { federation: file.federation, records: kept }, studies: new Map([[study, jwsList]]) };
 }
 
 /** @throws WardroundError `export-unreadable` naming the file and the line, and those of `readFederationFile` */
