@@ -50,6 +50,8 @@ export const labels = {
   boardChain: `${version} board-chain`,
   /** Enclave configuration digest in SessionOpen. */
   configuration: `${version} configuration`,
+  /** The simulated platform's measurement of the enclave's program files. */
+  programMeasurement: `${version} program-measurement`,
   /** Digest of a site's attestation policy and collateral state, kept beside each appraisal. */
   appraisal: `${version} appraisal`,
 } as const;

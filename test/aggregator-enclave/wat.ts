@@ -1,6 +1,7 @@
 // Assembles the flat subset of the WebAssembly text format that kernel.wat uses. Source: WebAssembly core specification 2.0, section 5.
 // It exists so that the bytes the enclave runs can be made again from the text that people read.
 
+const magicAndVersion = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 const types: Readonly<Record<string, number>> = { i32: 0x7f, i64: 0x7e, v128: 0x7b };
 
 const plain: Readonly<Record<string, readonly number[]>> = {
@@ -41,7 +42,7 @@ export function assemble(text: string): Uint8Array {
   const names = [...params, ...own].map((variable) => variable.name);
   const code = [...vector(own.map((variable) => [1, typeOf(variable.type)])), ...instructions(body, names), 0x0b];
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...magicAndVersion,
     ...section(1, vector([[0x60, ...vector(params.map((variable) => [typeOf(variable.type)])), 0]])),
     ...section(2, vector([[...string(module), ...string(field), 0x02, 0x00, 0x00]])),
     ...section(3, vector([[0]])),

@@ -21,7 +21,8 @@ export interface Run {
   readonly values: Int32Array;
 }
 
-type Accumulate = (sums: number, values: number, count: number, weight: number) => void;
+/** Addresses of the sums and of the values, their count, the weight: kernel.wat. */
+type Accumulate = (...call: readonly [sums: number, values: number, count: number, weight: number]) => void;
 
 /**
  * Sums are integers modulo 2⁶⁴: adding and subtracting the same run leaves every bit as it was, in any order. Who adds owes that all
@@ -103,7 +104,7 @@ function instantiate(memory: WebAssembly.Memory): Accumulate {
   if (typeof accumulate !== 'function') {
     throw new WardroundError('accumulator-kernel', 'the kernel does not export what it should', { action: 'stop' });
   }
-  return (sums, values, count, weight) => {
-    accumulate(sums, values, count, weight);
+  return (...call) => {
+    accumulate(...call);
   };
 }
