@@ -1,7 +1,11 @@
 // The name that was probably meant: for typing mistakes in settings and commands.
 
+/** Longer ones are no typing mistakes. */
+const longest = 64;
+
 /** The known name nearest to `typed` by edit distance, or undefined where none is near enough to be worth suggesting. */
 export function nearestName(typed: string, known: readonly string[]): string | undefined {
+  if (typed.length > longest) return undefined;
   const enough = Math.max(2, Math.floor(typed.length / 3));
   const ranked = known
     .map((name) => ({ name, distance: editDistance(typed.toLowerCase(), name.toLowerCase()) }))
@@ -10,10 +14,8 @@ export function nearestName(typed: string, known: readonly string[]): string | u
   return ranked[0]?.name;
 }
 
-/** Levenshtein's distance, row by row. Inputs are cut at 64 characters: longer ones are no typing mistakes. */
-function editDistance(a: string, b: string): number {
-  const left = a.slice(0, 64);
-  const right = b.slice(0, 64);
+/** Levenshtein's distance, row by row. */
+function editDistance(left: string, right: string): number {
   let row = Array.from({ length: right.length + 1 }, (_, i) => i);
   for (let i = 1; i <= left.length; i += 1) {
     const next = [i];

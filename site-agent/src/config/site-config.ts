@@ -88,7 +88,11 @@ export function parseYaml(text: string, where: string): unknown {
       where: place === undefined ? where : `${where}, line ${place.line}, column ${place.col}`,
     });
   }
-  return document.toJS({ maxAliasCount: 0 });
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch (cause) {
+    throw new WardroundError('config-syntax', 'settings have no use for YAML aliases', { where, cause });
+  }
 }
 
 function isCoordinatorUrl(text: string): boolean {
