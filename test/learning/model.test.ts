@@ -111,7 +111,9 @@ describe('initialModel', () => {
     expect(first?.data).not.toEqual(second?.data);
     // Written down: sites of different versions must find the same initial model, or none of them trains.
     expect(seeded(42)).toMatchInlineSnapshot(`"88bf0e2b6dc6d71c8c95ac4916d2a81d263c07a9e3b98b89f06a969b3bd26e18"`);
-    expect(modelDigest(initialModel(planOf()))).toMatchInlineSnapshot(`"27d16b310ad48ec6a331d2487731d79c757e8fe52617e5056707d2cc39fa915d"`);
+    expect(modelDigest(initialModel(planOf()))).toMatchInlineSnapshot(
+      `"27d16b310ad48ec6a331d2487731d79c757e8fe52617e5056707d2cc39fa915d"`,
+    );
   });
 
   it('does not take imported weights', () => {

@@ -1,6 +1,6 @@
 // Local training of one round: the plan's model, loss and optimiser on this site's rows, from the round's base to a local model.
 import { setImmediate } from 'node:timers/promises';
-import type { Optimizer, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
 import { inputColumns } from '@wardround/protocol/input-columns';
@@ -9,9 +9,10 @@ import { batchesOfRound } from '../batches.ts';
 import { taskOf } from '../model-shape.ts';
 import { type GradientDescent, requireGradientDescent } from '../supported.ts';
 import type { Float32Tensor } from '../tensor-view.ts';
-import type { Backend, Tf } from './backend.ts';
+import type { Backend } from './backend.ts';
 import { forward } from './forward.ts';
 import { type ObjectiveParts, objective } from './objective.ts';
+import { type LocalOptimizer, localOptimizer } from './optimizer.ts';
 import { Parameters, valuesIn } from './parameters.ts';
 
 /** Row-major features (rows × the cohort's input columns) and one label a row. */
@@ -65,7 +66,7 @@ export async function trainLocally(job: TrainingJob): Promise<TrainingResult> {
 /** Everything of one training that lives on the backend. */
 interface Bench {
   readonly objectiveParts: ObjectiveParts;
-  readonly optimizer: Optimizer;
+  readonly optimizer: LocalOptimizer;
   readonly features: Tensor2D;
   readonly labels: Tensor1D;
 }
@@ -76,7 +77,7 @@ function setUp({ backend: { tf }, plan, model, data }: TrainingJob, training: Gr
   const base = new Parameters(tf, plan, model);
   return {
     objectiveParts: { tf, model: plan.model, task, training, strategy: plan.strategy, parameters, base },
-    optimizer: makeOptimizer(tf, training),
+    optimizer: localOptimizer(tf, training),
     features: tf.tensor2d(Float32Array.from(data.features), [data.rows, data.features.length / data.rows]),
     labels: tf.tensor1d(Float32Array.from(data.labels)),
   };
@@ -115,22 +116,12 @@ function step({ objectiveParts, optimizer, features, labels }: Bench, batch: Uin
     const rows = tf.tensor1d(Int32Array.from(batch), 'int32');
     const inputs = features.gather(rows);
     const targets = labels.gather(rows);
-    const value = optimizer.minimize(
+    const value = optimizer.step(
       () => objective(objectiveParts, forward(model, parameters.layers, inputs), targets),
-      true,
-      [...parameters.variables],
+      parameters.variables,
     );
-    return value === null ? Number.NaN : (valuesIn(value)[0] ?? Number.NaN);
+    return valuesIn(value)[0] ?? Number.NaN;
   });
-}
-
-function makeOptimizer(tf: Tf, { optimizer }: GradientDescent): Optimizer {
-  const learningRate = Number(optimizer.learningRate);
-  if (optimizer.name === 'adam') {
-    return tf.train.adam(learningRate, Number(optimizer.beta1), Number(optimizer.beta2), Number(optimizer.epsilon));
-  }
-  const momentum = Number(optimizer.momentum);
-  return momentum === 0 ? tf.train.sgd(learningRate) : tf.train.momentum(learningRate, momentum);
 }
 
 function seededBatches({ data, site, round }: TrainingJob, training: GradientDescent): Iterable<Uint32Array> {

@@ -92,8 +92,12 @@ describe('every strategy', () => {
       expect(first.model.every(({ dtype }) => dtype === 'F32')).toBe(true);
       expect(first.state.every(({ dtype }) => dtype === 'F64')).toBe(true);
       const again = serverStrategy(strategies[name]).apply({
-        ...{ model, state: strategy.initialState(model) },
-        ...{ sums, totalWeight: 3, stepLog2: -24, round: 1 },
+        model,
+        state: strategy.initialState(model),
+        sums,
+        totalWeight: 3,
+        stepLog2: -24,
+        round: 1,
       });
       expect(encodeCheckpoint({ round: 1, ...again })).toEqual(encodeCheckpoint({ round: 1, ...first }));
       expect(strategy.apply({ ...first, sums, totalWeight: 3, stepLog2: -24, round: 2 }).state).toHaveLength(
@@ -152,15 +156,23 @@ describe('every strategy', () => {
     const huge = [f32('w', [3e38])];
     const apply = (): unknown =>
       serverStrategy(strategies.fedAvg).apply({
-        ...{ model: huge, state: [], sums: [BigInt64Array.of(2n ** 62n)] },
-        ...{ totalWeight: 1, stepLog2: 0, round: 1 },
+        model: huge,
+        state: [],
+        sums: [BigInt64Array.of(2n ** 62n)],
+        totalWeight: 1,
+        stepLog2: 0,
+        round: 1,
       });
     expect(apply).not.toThrow();
     const doubled = { ...strategies.fedAvgM, serverLearningRate: '1000000000000000000000' };
     const explode = (): unknown =>
       serverStrategy(doubled).apply({
-        ...{ model: huge, state: serverStrategy(doubled).initialState(huge), sums: [BigInt64Array.of(2n ** 62n)] },
-        ...{ totalWeight: 1, stepLog2: 0, round: 1 },
+        model: huge,
+        state: serverStrategy(doubled).initialState(huge),
+        sums: [BigInt64Array.of(2n ** 62n)],
+        totalWeight: 1,
+        stepLog2: 0,
+        round: 1,
       });
     expect(explode).toThrow(withCode('update-not-finite'));
   });
@@ -179,8 +191,12 @@ describe('every strategy', () => {
         (weights, update) => {
           const total = weights.reduce((sum, weight) => sum + weight, 0);
           const { model: moved } = serverStrategy(strategies.fedAvg).apply({
-            ...{ model: [f32('w', [0])], state: [], sums: [BigInt64Array.of(BigInt(update) * BigInt(total))] },
-            ...{ totalWeight: total, stepLog2: -24, round: 1 },
+            model: [f32('w', [0])],
+            state: [],
+            sums: [BigInt64Array.of(BigInt(update) * BigInt(total))],
+            totalWeight: total,
+            stepLog2: -24,
+            round: 1,
           });
           expect(moved[0]?.data[0]).toBe(update * 2 ** -24 + 0);
         },

@@ -1,0 +1,61 @@
+// What this version cannot do is said before a plan is signed; and what the enclave needs is free of tfjs.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { requireSupportedLearning } from '@wardround/learning/supported';
+import { type LearningPlan, cohortOf, planOf, sgd, unsupportedModels, unsupportedStrategies } from './plans.ts';
+import { withCode } from './tensors.ts';
+
+const { evaluation, release, encoding } = planOf();
+const wrong: readonly (readonly [string, Partial<LearningPlan>, string])[] = [
+  ...unsupportedModels.map((model) => [model.kind, { model }, 'model-unsupported'] as const),
+  ...unsupportedStrategies.map((strategy) => [strategy.name, { strategy }, 'strategy-unsupported'] as const),
+  ['Newton’s method', { training: { method: 'newton', tolerance: '1' } }, 'training-unsupported'],
+  ['federated class weights', { training: { ...sgd, classWeights: { method: 'federated' } } }, 'training-unsupported'],
+  ['a label that does not fit', { cohort: cohortOf(['a'], 'number') }, 'model-label'],
+  [
+    'imported weights',
+    { initialWeights: { method: 'importedWeights', digest: 'a'.repeat(64) } },
+    'initial-weights-unsupported',
+  ],
+  [
+    'federated standardisation',
+    { cohort: { ...cohortOf(['a']), standardise: 'federated' } },
+    'standardise-unsupported',
+  ],
+  ['images', { cohort: { ...cohortOf(['a']), source: 'images' } }, 'cohort-unsupported'],
+  [
+    'the masked ring',
+    { encoding: { ...encoding, update: { ...encoding.update, ring: 'z2pow64' } } },
+    'update-ring-unsupported',
+  ],
+  ['a C-index', { evaluation: { ...evaluation, metrics: ['accuracy', 'cIndex'] } }, 'metric-unsupported'],
+  ['ONNX', { release: { ...release, formats: ['onnx'] } }, 'export-unsupported'],
+];
+
+describe('requireSupportedLearning', () => {
+  it('takes what this version can do', () => {
+    expect(() => requireSupportedLearning(planOf())).not.toThrow();
+  });
+  it.each(wrong)('refuses %s', (_, overrides, code) => {
+    expect(() => requireSupportedLearning(planOf(overrides))).toThrow(withCode(code));
+  });
+});
+
+describe('the enclave’s part', () => {
+  const source = join(import.meta.dirname, '../../learning/src');
+  const pure = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.ts') && !file.startsWith('tfjs'),
+  );
+
+  it('is there', () => {
+    expect(pure).toContain('checkpoint.ts');
+    expect(pure).toContain(join('strategies', 'of-plan.ts'));
+  });
+  it.each(pure)('%s imports no tfjs', (file) => {
+    const imports = readFileSync(join(source, file), 'utf8').match(/from '[^']+'|import\('[^']+'\)/g) ?? [];
+    expect(imports.filter((each) => each.includes('@tensorflow') || /\.\/tfjs\/|learning\/tfjs\//.test(each))).toEqual(
+      [],
+    );
+  });
+});
