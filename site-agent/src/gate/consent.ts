@@ -87,5 +87,6 @@ function approvalFor(view: GateView): OwnApproval {
   if (privacy.mode === 'noDifferentialPrivacy') requireAccepted(approval, 'noDifferentialPrivacy');
   if (masking.mode === 'unmasked') requireAccepted(approval, 'unmasked');
   if (initialWeights.method === 'importedWeights') requireAccepted(approval, 'importedWeights');
+  for (const weakness of view.weaknesses) requireAccepted(approval, weakness);
   return approval;
 }

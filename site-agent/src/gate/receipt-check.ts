@@ -1,5 +1,6 @@
 // A RoundReceipt before this site cosigns it: step 4 of a round (docs/protocol.md 4.3). After cosigning, this site says the same for good.
 import type { RoundReceipt } from '@wardround/protocol/documents/round';
+import { absenteeCodes } from '@wardround/protocol/refusal-codes';
 import type { OwnApproval } from './approval-check.ts';
 import { follows, newestRound, type Receipt } from './chain.ts';
 import { requireConditions } from './conditions.ts';
@@ -44,7 +45,7 @@ export function checkReceipt(view: GateView, receipt: Receipt, context: ReceiptC
   requireResult(receipt.value, order);
   requireContributors(view, receipt.value, order);
   requireOwn(view, receipt.value);
-  requireAbsentees(receipt.value, order);
+  requireAbsentees(view, receipt.value);
   requireOwnConditions(view, receipt.value, context.approval);
   return new CheckedReceipt(token, receipt);
 }
@@ -159,15 +160,19 @@ function requireOwn({ site, sealings }: GateView, receipt: RoundReceipt): void {
   });
 }
 
-/** Contributors and absentees are together the order's roster: nobody is silently left out, this site included. */
-function requireAbsentees(receipt: RoundReceipt, { value: order }: Order): void {
+/** Contributors and absentees are together the plan's roster: nobody is silently left out, this site included. */
+function requireAbsentees({ records }: GateView, receipt: RoundReceipt): void {
   const named = [...receipt.contributors, ...receipt.absentees].map(({ site }) => site).toSorted();
-  const roster = order.roster.map(({ name }) => name);
-  if (named.join() === roster.join()) return;
-  throw refused('receipt-absentees', 'contributors and absentees are not together the roster', {
-    expected: roster.join(', '),
-    got: named.join(', '),
-  });
+  const roster = records.plan.value.sites.roster.map(({ name }) => name);
+  if (named.join() !== roster.join()) {
+    throw refused('receipt-absentees', 'contributors and absentees are not together the roster', {
+      expected: roster.join(', '),
+      got: named.join(', '),
+    });
+  }
+  const known: readonly string[] = absenteeCodes;
+  const unknown = receipt.absentees.find(({ code }) => !known.includes(code));
+  if (unknown !== undefined) throw refused('receipt-absentees', 'not a reason to be absent', { got: unknown.code });
 }
 
 function requireOwnConditions({ records, site }: GateView, receipt: RoundReceipt, approval: OwnApproval): void {

@@ -1,6 +1,7 @@
 // A session against what this site knows: every bullet of "The gate at a site" (docs/protocol.md 4.1) but the evidence.
 import type { Verified } from '@wardround/protocol/documents/signed';
 import { quorum } from '@wardround/protocol/quorum';
+import { attemptFloor, type ClosedRound as ClosedReceipt, resumePoint } from '@wardround/protocol/resume-rule';
 import { newestApproval, type OwnApproval } from './approval-check.ts';
 import type { ClosedRound } from './chain.ts';
 import { refused } from './refusal.ts';
@@ -133,26 +134,35 @@ function requireApprovals({ records, site }: GateView, { value }: Session): Read
 }
 
 /**
- * A closed round is never run again. What the session resumes from must be supported by more than f of its own statements, and must not be
+ * A closed round is never run again. What the session resumes from must be what its own statements say by the one rule, and must not be
  * older than any round that this site knows to be closed; a round that this site cosigned but no quorum did may be tried again.
  */
 function requireResume(view: GateView, open: Session, statements: readonly Statement[]): void {
-  const { records, chain } = view;
   const resumed = open.value.resumesFrom;
-  const enough = records.federation.colludingSites + 1;
-  if (resumed !== null && statements.filter((statement) => supports(statement, resumed)).length < enough) {
-    throw refused('session-resume', 'too few statements name the round that the session resumes from', {
-      got: `round ${resumed.round}`,
+  const stated = statedResume(view, statements);
+  if (stated !== null && stated.round > (resumed?.round ?? 0)) throw olderThan(stated.round);
+  if (stated?.round !== resumed?.round || stated?.checkpoint !== resumed?.checkpoint) {
+    throw refused('session-resume', 'not the round that the statements say the session resumes from', {
+      expected: stated === null ? "the study's start" : `round ${stated.round}`,
+      got: resumed === null ? "the study's start" : `round ${resumed.round}`,
     });
   }
-  const passedOver = statements.find(({ value: { newestReceipt } }) => {
-    if (newestReceipt === null || newestReceipt.round <= (resumed?.round ?? 0)) return false;
-    return statements.filter(({ value }) => value.newestReceipt?.receipt === newestReceipt.receipt).length >= enough;
-  });
-  if (passedOver !== undefined) throw olderThan(passedOver.value.newestReceipt?.round ?? 0);
   // What this very session closed since is no objection to it.
-  const before = chain.findLast(({ receipts }) => receipts.some(({ value }) => value.session !== open.digest));
+  const before = view.chain.findLast(({ receipts }) => receipts.some(({ value }) => value.session !== open.digest));
   if (before !== undefined) requireNotOlder(before, resumed);
+}
+
+function statedResume({ records }: GateView, statements: readonly Statement[]): ClosedReceipt | null {
+  return resumePoint({
+    statements: statements.map(({ value }) => value),
+    f: records.federation.colludingSites,
+    previous: (digest) => {
+      const before = records.byDigest('RoundReceipt', digest)?.value.previous ?? null;
+      const receipt = before === null ? undefined : records.byDigest('RoundReceipt', before);
+      if (receipt === undefined || receipt.value.checkpoint === null) return null;
+      return { receipt: receipt.digest, round: receipt.value.round, checkpoint: receipt.value.checkpoint };
+    },
+  });
 }
 
 function requireNotOlder(before: ClosedRound, resumed: Session['value']['resumesFrom']): void {
@@ -172,21 +182,16 @@ function olderThan(round: number): Error {
   });
 }
 
-/** Naming the receipt, holding its checkpoint (which nobody does before a quorum cosigned it), or being further on. */
-function supports({ value }: Statement, resumed: { readonly round: number; readonly checkpoint: string }): boolean {
-  const { newestReceipt, held } = value;
-  if (newestReceipt !== null && newestReceipt.round > resumed.round) return true;
-  if (newestReceipt?.round === resumed.round && newestReceipt.checkpoint === resumed.checkpoint) return true;
-  return held.some(({ round, checkpoint }) => round === resumed.round && checkpoint === resumed.checkpoint);
-}
-
-function requireAttemptFloor({ sealings }: GateView, open: Session, statements: readonly Statement[]): void {
-  const stated = statements.map(({ value }) => value.lastSealed?.attempt ?? 0);
-  const own = sealings.filter(({ session }) => session !== open.digest).map(({ attempt }) => attempt);
-  const highest = Math.max(0, ...stated, ...own);
-  if (open.value.attemptFloor > highest) return;
+function requireAttemptFloor({ sealings, records }: GateView, open: Session, statements: readonly Statement[]): void {
+  const stated = attemptFloor(
+    statements.map(({ value }) => value),
+    records.federation.colludingSites,
+  );
+  const own = sealings.filter(({ session }) => session !== open.digest).map(({ attempt }) => attempt + 1);
+  const least = Math.max(stated, ...own);
+  if (open.value.attemptFloor >= least) return;
   throw refused('session-attempt-floor', 'the session would use an attempt number again', {
-    expected: `at least ${highest + 1}`,
+    expected: `at least ${least}`,
     got: String(open.value.attemptFloor),
   });
 }

@@ -1,5 +1,6 @@
 // Everything that the gate judges by, gathered before it is asked: verified records, this site's own durable memory, and its own time.
 import type { Policy } from '@wardround/attestation/policy/policy';
+import type { Weakness } from '@wardround/protocol/documents/consent';
 import type { Verified } from '@wardround/protocol/documents/signed';
 import type { FederationView } from '@wardround/protocol/federation-view';
 import type { StudyRecords } from '@wardround/protocol/study-records';
@@ -44,6 +45,7 @@ export interface GateView {
   readonly sealings: readonly OwnSealing[];
   /** Newest of this site's checkpoints, and the one before; round 0 is the plan's own. */
   readonly held: readonly OwnCheckpoint[];
-  /** Digest of this site's contribution to an order, if it made one. */
+  /** What this site is weak in now: its own settings, and waivers in its policy. */
+  readonly weaknesses: readonly Weakness[];
   readonly now: Date;
 }

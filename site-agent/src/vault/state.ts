@@ -8,7 +8,7 @@ export interface StoredRecord {
   readonly kind: string;
   readonly digest: string;
   readonly jws: string;
-  /** Signed by this site: it owes the board this record until the coordinator acknowledged it. */
+  /** Made by this site: it owes the board this record until the coordinator acknowledged it. */
   readonly own: boolean;
 }
 
@@ -104,9 +104,9 @@ export class VaultState implements LedgerWitness {
   keepRecord({ topic, kind, digest, jws, own }: StoredRecord): void {
     this.#db
       .prepare(
-        'INSERT INTO records (topic, kind, digest, jws, own, published) VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING',
+        'INSERT INTO records (topic, kind, digest, jws, own, published) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
       )
-      .run(topic, kind, digest, jws, own ? 1 : 0);
+      .run(topic, kind, digest, jws, own ? 1 : 0, own ? 0 : 1);
   }
 
   /** In the order in which they were kept. */
@@ -114,19 +114,16 @@ export class VaultState implements LedgerWitness {
     return this.#db.prepare('SELECT * FROM records WHERE topic = ? ORDER BY number').all(topic).map(recordOf);
   }
 
-  /** Own records that no coordinator acknowledged yet, or that it lost. */
+  /** Own records that no coordinator acknowledged yet, and everything of a topic that it lost. */
   unpublished(): readonly StoredRecord[] {
-    return this.#db
-      .prepare('SELECT * FROM records WHERE own = 1 AND published = 0 ORDER BY number')
-      .all()
-      .map(recordOf);
+    return this.#db.prepare('SELECT * FROM records WHERE published = 0 ORDER BY number').all().map(recordOf);
   }
 
   markPublished({ topic, jws }: StoredRecord): void {
     this.#db.prepare('UPDATE records SET published = 1 WHERE topic = ? AND jws = ?').run(topic, jws);
   }
 
-  /** The coordinator lost this topic: everything that this site signed is owed again. */
+  /** The coordinator lost this topic: everything that this site has of it is owed again, its own and others'. */
   forgetPublished(topic: string): void {
     this.#db.prepare('UPDATE records SET published = 0 WHERE topic = ?').run(topic);
   }
@@ -179,9 +176,13 @@ export class VaultState implements LedgerWitness {
     return this.#db.prepare('SELECT * FROM checkpoints WHERE study = ? ORDER BY round').all(study).map(checkpointOf);
   }
 
-  /** True the first time: a status is said once, whatever is killed. */
-  sayOnce(study: string, what: string): boolean {
-    return this.#db.prepare('INSERT INTO said VALUES (?, ?) ON CONFLICT DO NOTHING').run(study, what).changes === 1;
+  hasSaid(study: string, what: string): boolean {
+    return this.#db.prepare('SELECT 1 FROM said WHERE study = ? AND what = ?').get(study, what) !== undefined;
+  }
+
+  /** A status is said once. Written after the status itself is durable: a kill between the two repeats it, and never loses it. */
+  sayOnce(study: string, what: string): void {
+    this.#db.prepare('INSERT INTO said VALUES (?, ?) ON CONFLICT DO NOTHING').run(study, what);
   }
 }
 

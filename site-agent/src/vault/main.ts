@@ -1,0 +1,174 @@
+// The vault's process: frames on stdin and stdout, logs as JSON lines on stderr, the site's directory as its one argument. No network.
+import { Console } from 'node:console';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { setInterval } from 'node:timers';
+import { copyBytes } from '@wardround/protocol/bytes';
+import type { Weakness } from '@wardround/protocol/documents/consent';
+import { sign } from '@wardround/protocol/documents/signed';
+import { describeError, WardroundError } from '@wardround/protocol/errors';
+import { courierHeaderSchema, type CourierHeader, type VaultHeader } from '../channel/frames.ts';
+import { openPipe } from '../channel/pipe.ts';
+import { VaultRelay } from '../channel/vault-relay.ts';
+import { writeDurably } from '../config/durable-file.ts';
+import { readPolicyFile } from '../config/policy-file.ts';
+import { readSiteConfig, type SiteConfig } from '../config/site-config.ts';
+import { type SitePaths, sitePaths } from '../config/site-paths.ts';
+import { readFounding } from '../founding/genesis-file.ts';
+import { openDoors } from '../gate/outlet.ts';
+import { type AgentKeys, readAgentKeys } from '../keys/site-keys.ts';
+import { LedgerFile } from '../ledger/ledger-file.ts';
+import { VaultClock } from './clock.ts';
+import { VaultFiles } from './files.ts';
+import { Inbox } from './inbox-files.ts';
+import { TfjsLearner } from './learner.ts';
+import { lockSite } from './lock.ts';
+import { probeNetwork, requireIsolated } from './network-probe.ts';
+import type { LogEvent, VaultPorts } from './ports.ts';
+import { VaultState } from './state.ts';
+import { Vault } from './vault.ts';
+
+/** How often the inbox and the time are looked at. */
+const tickMs = 500;
+
+const log = (event: LogEvent): void => {
+  process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), process: 'vault', ...event })}\n`);
+};
+
+async function main(directory: string): Promise<void> {
+  // Stdout carries frames: a library that prints there must not break them.
+  globalThis.console = new Console(process.stderr, process.stderr);
+  const paths = sitePaths(directory);
+  const config = await readSiteConfig(paths);
+  await requireNoNetwork(config);
+  const founding = await readFounding(paths);
+  if (founding === null)
+    throw new WardroundError('federation-incomplete', 'the federation is not founded yet', { action: 'retry' });
+  const lock = lockSite(join(paths.vault, 'lock.sqlite'));
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  try {
+    await runVault({ paths, config, founding: { view: founding, isolation: config.vaultIsolation }, stop });
+  } finally {
+    lock.release();
+  }
+}
+
+/** It proves by looking; what the settings say is not believed. */
+async function requireNoNetwork({ vaultIsolation }: SiteConfig): Promise<void> {
+  const reach = await probeNetwork();
+  requireIsolated(reach, vaultIsolation === 'vaultNotIsolated');
+  const found = [...reach.interfaces, ...reach.ways].join(', ');
+  if (found !== '') log({ level: 'warn', event: 'vault-not-isolated', code: 'vaultNotIsolated', detail: found });
+}
+
+async function runVault({
+  paths,
+  config,
+  founding,
+  stop,
+}: {
+  paths: SitePaths;
+  config: SiteConfig;
+  founding: Parameters<typeof Vault.open>[1];
+  stop: AbortController;
+}): Promise<void> {
+  const keys = await readAgentKeys(paths);
+  let vault: Vault | null = null;
+  const pipe = openPipe<VaultHeader, CourierHeader>({
+    input: process.stdin,
+    output: process.stdout,
+    schema: courierHeaderSchema,
+  });
+  const relay = new VaultRelay(pipe, {
+    prove: async (challenge) => await prove(config, keys, challenge),
+    rewound: (topic) => vault?.rewound(topic),
+    online: (online) => vault?.setOnline(online),
+  });
+  vault = await Vault.open(await openPorts({ paths, config, keys, relay }), founding);
+  await pipe.send({ type: 'hello', name: config.name, coordinator: config.coordinator, proxy: config.proxy });
+  const ticking = setInterval(() => vault.wake(), tickMs);
+  try {
+    const reading = relay.run();
+    await Promise.race([vault.run(stop.signal), reading]);
+  } finally {
+    clearInterval(ticking);
+    stop.abort();
+  }
+}
+
+async function openPorts({
+  paths,
+  config,
+  keys,
+  relay,
+}: {
+  paths: SitePaths;
+  config: SiteConfig;
+  keys: AgentKeys;
+  relay: VaultRelay;
+}): Promise<VaultPorts> {
+  const state = new VaultState(join(paths.vault, 'state.sqlite'));
+  const clock = new VaultClock(state, () => new Date());
+  return {
+    site: config.name,
+    keys,
+    state,
+    files: new VaultFiles(paths),
+    inbox: new Inbox(paths),
+    ledger: await LedgerFile.open(join(paths.vault, 'ledger.jsonl'), state),
+    learner: new TfjsLearner('wasm'),
+    ...openDoors(relay),
+    policy: async () => (await readPolicyFile(paths.policy)).policy,
+    now: () => clock.now(),
+    weaknesses: ownWeaknesses(config),
+    random: (length) => copyBytes(randomBytes(length)),
+    log,
+    writeStatus: async (status) => await writeDurably(paths.status, `${JSON.stringify(status, null, 2)}\n`),
+  };
+}
+
+/** What this site itself is weak in, whatever the plan. */
+function ownWeaknesses({ vaultIsolation }: SiteConfig): readonly Weakness[] {
+  return vaultIsolation === 'vaultNotIsolated' ? ['vaultNotIsolated'] : [];
+}
+
+/** Only for the coordinator that site.yaml names: a proof for another origin could be passed on there. @throws WardroundError `proof-audience` */
+async function prove(
+  config: SiteConfig,
+  keys: AgentKeys,
+  challenge: { nonce: string; audience: string },
+): Promise<string> {
+  if (challenge.audience !== new URL(config.coordinator).origin) {
+    throw new WardroundError('proof-audience', 'a proof was asked for another coordinator', {
+      got: challenge.audience,
+    });
+  }
+  const { publicKey } = keys.agent;
+  const { jws } = await sign(
+    'ConnectionProof',
+    {
+      kind: 'ConnectionProof',
+      version: 1,
+      role: 'site',
+      name: config.name,
+      key: publicKey,
+      challenge: challenge.nonce,
+      audience: challenge.audience,
+      token: null,
+    },
+    keys.agent,
+  );
+  return jws;
+}
+
+const [directory] = process.argv.slice(2);
+try {
+  if (directory === undefined) throw new WardroundError('usage-argument', "the site's directory is missing");
+  await main(directory);
+  process.exit(0);
+} catch (error) {
+  const { code, message } = describeError(error);
+  log({ level: 'error', event: 'vault-ended', code, detail: message });
+  process.exit(1);
+}

@@ -1,0 +1,81 @@
+// What is owed in a study now, from what was verified and what was done. The order of the steps is the order of the protocol.
+import { newestApproval, isWithdrawn } from '../gate/approval-check.ts';
+import { answerChallenges } from './steps/answer-challenges.ts';
+import { contribute } from './steps/contribute.ts';
+import { cosignReceipts } from './steps/cosign-receipts.ts';
+import { finalRound, finish, releaseModel, roundsContributed } from './steps/finish.ts';
+import { openSessions } from './steps/open-sessions.ts';
+import { receiveModel } from './steps/receive-model.ts';
+import type { StudyStatus } from './status-file.ts';
+import type { Study } from './study.ts';
+
+/** @param refresh takes in what people decided meanwhile @throws WardroundError `receipt-fork`, and what disk and doors throw */
+export async function reconcile(study: Study, refresh: () => Promise<void>): Promise<void> {
+  if (!takesPart(study)) return;
+  if (stoppedBy(study) === null) {
+    // Also after the last round: a new enclave may need its checkpoint back from here, for sites that did not receive it.
+    await answerChallenges(study);
+    await openSessions(study);
+    await cosignReceipts(study);
+    await receiveModel(study);
+    await contribute(study, refresh);
+  }
+  await finish(study);
+  await releaseModel(study);
+}
+
+/** Approved and not withdrawn, and this disk is not an old copy of itself. */
+function takesPart(study: Study): boolean {
+  if (study.restoredDisk) {
+    study.check ??= {
+      code: 'state-restored',
+      at: study.ports.now().toISOString(),
+      detail:
+        'the board shows signatures of this site that its disk does not know: it was restored or cloned, and signs nothing',
+    };
+    return false;
+  }
+  const approval = newestApproval(study.records, study.site);
+  return approval !== undefined && !isWithdrawn(study.records, approval);
+}
+
+/** The code of a StudyStop by a session that this site verified; anybody else's stops nothing. Remembered through restarts. */
+function stoppedBy(study: Study): string | null {
+  const key = `stopped ${study.digest}`;
+  const remembered = study.ports.state.meta(key);
+  if (remembered !== null) return remembered;
+  const stop = study.records.of('StudyStop').find(({ value }) => study.sessions.has(value.session));
+  if (stop === undefined) return null;
+  study.ports.state.setMeta(key, stop.value.code);
+  study.ports.log({ level: 'warn', event: 'study-stopped', study: study.digest, code: stop.value.code });
+  return stop.value.code;
+}
+
+/** For the people of this site. */
+export function studyStatus(study: Study): StudyStatus {
+  const { title, researcher, rounds } = study.plan;
+  const session = [...study.sessions.values()].at(-1);
+  return {
+    study: study.digest,
+    title,
+    researcher,
+    state: stateOf(study),
+    rounds,
+    round: study.chain().at(-1)?.round ?? 0,
+    roundsContributed: roundsContributed(study),
+    session: session?.open.digest ?? null,
+    simulated: session?.enclave.simulated ?? null,
+    check: study.check,
+  };
+}
+
+function stateOf(study: Study): StudyStatus['state'] {
+  const approval = newestApproval(study.records, study.site);
+  if (finalRound(study) !== undefined) return 'complete';
+  if (stoppedBy(study) !== null) return 'stopped';
+  if (approval !== undefined) {
+    if (isWithdrawn(study.records, approval)) return 'withdrawn';
+    return study.sessions.size > 0 ? 'running' : 'awaiting-session';
+  }
+  return study.records.of('Refusal').some(({ value }) => value.site === study.site) ? 'refused' : 'awaiting-decision';
+}

@@ -1,0 +1,80 @@
+// After the last round: what the federation was worth to this site (kept here), and the model's release where enough people agreed.
+import { decodeCheckpoint } from '@wardround/learning/checkpoint';
+import { encodeSafetensors } from '@wardround/protocol/safetensors';
+import { type ClosedRound, newestRound } from '../../gate/chain.ts';
+import { consentsTo, SealedRelease } from '../../gate/sealed-release.ts';
+import type { Study } from '../study.ts';
+import { isHeld } from './receive-model.ts';
+
+/** Sites that agreed take turns: the first at once, the others when nobody did after so long. */
+const turnMs = 60_000;
+
+/** The last round, closed and received; undefined before. */
+export function finalRound(study: Study): ClosedRound | undefined {
+  const newest = newestRound(study.chain());
+  return newest?.round === study.plan.rounds && newest.closed && isHeld(study, newest) ? newest : undefined;
+}
+
+export function roundsContributed(study: Pick<Study, 'site' | 'chain'>): number {
+  const { site } = study;
+  return study
+    .chain()
+    .filter(({ receipts }) => receipts.some(({ value }) => value.contributors.some((c) => c.site === site))).length;
+}
+
+export async function finish(study: Study): Promise<void> {
+  const final = finalRound(study);
+  if (final === undefined || (await study.ports.files.readResults(study.digest)) !== null) return;
+  const bytes = await study.ports.files.readCheckpoint(study.digest, final.round);
+  if (bytes === null) return;
+  const data = await study.data();
+  const { plan, site, ports } = study;
+  const { encoded } = data;
+  await ports.files.writeResults(study.digest, {
+    study: study.digest,
+    receipt: final.receipts[0]?.digest ?? '',
+    model: final.model,
+    rounds: plan.rounds,
+    patients: encoded.train.rows + encoded.test.rows,
+    testPatients: encoded.test.rows,
+    provenance: encoded.provenance,
+    ...(await ports.learner.evaluate({ plan, site, data, final: bytes })),
+    roundsContributed: roundsContributed(study),
+    backend: await ports.learner.describe(),
+  });
+  await study.say('study-complete', null, { session: null, round: null, attempt: null });
+  ports.log({ level: 'info', event: 'study-complete', study: study.digest });
+}
+
+export async function releaseModel(study: Study): Promise<void> {
+  const final = finalRound(study);
+  if (final === undefined) return;
+  for (const { signing } of study.plan.release.to) {
+    if (isOurTurn(study, final, signing)) await release(study, final, signing);
+  }
+}
+
+function isOurTurn(study: Study, final: ClosedRound, recipient: string): boolean {
+  const released = study.records
+    .of('ModelRelease')
+    .some(({ value }) => value.recipient === recipient && value.model === final.model);
+  const consents = consentsTo({ records: study.records, final, recipient });
+  if (released || consents.length < study.plan.release.whenSitesAgree) return false;
+  const turn = consents.findIndex(({ value }) => value.site === study.site);
+  if (turn < 0) return false;
+  const last = Math.max(...consents.map(({ value }) => Date.parse(value.consentedAt)));
+  return study.ports.now().getTime() >= last + turn * turnMs;
+}
+
+async function release(study: Study, final: ClosedRound, recipient: string): Promise<void> {
+  const { ports, records, site, digest } = study;
+  const bytes = await ports.files.readCheckpoint(digest, final.round);
+  if (bytes === null) return;
+  const { model } = decodeCheckpoint(bytes);
+  const [receipt] = consentsTo({ records, final, recipient });
+  const metadata = { study: digest, model: final.model, receipt: receipt?.value.receipt ?? '' };
+  const sealed = await SealedRelease.seal({ records, site, final, recipient }, encodeSafetensors(model, metadata));
+  const ciphertext = await ports.outlet.upload(sealed);
+  await study.state(await sealed.document({ ciphertext, agent: ports.keys.agent, now: ports.now() }));
+  ports.log({ level: 'info', event: 'model-released', study: digest });
+}

@@ -1,0 +1,77 @@
+// Takes newly opened sessions through the gate, and asks for fresh evidence where what there is grows old.
+import { toHex } from '@wardround/protocol/bytes';
+import { sign } from '@wardround/protocol/documents/signed';
+import { hasCode } from '@wardround/protocol/errors';
+import { openSession } from '../../gate/consent.ts';
+import { type AttestedSession, maxEvidenceAgeMs, noncesOf, ownOffers } from '../../gate/enclave-check.ts';
+import { GateWaits } from '../../gate/refusal.ts';
+import { ownStatement, type Session } from '../../gate/session-check.ts';
+import type { GateView } from '../../gate/view.ts';
+import type { Study } from '../study.ts';
+
+/** Older sessions are over; a hostile board must not make us appraise without end. */
+const listenedSessions = 8;
+/** Fresh evidence is asked for when this part of its allowed age has passed, so that no round waits for it. */
+const askAgainAfter = 0.75;
+
+export async function openSessions(study: Study): Promise<void> {
+  for (const open of newestSessions(study)) {
+    const attested = study.sessions.get(open.digest);
+    if (attested === undefined) await tryOpen(study, open);
+    else await refreshEvidence(study, attested);
+  }
+}
+
+export function newestSessions({ records }: Study): readonly Session[] {
+  return records.of('SessionOpen').slice(-listenedSessions);
+}
+
+async function tryOpen(study: Study, open: Session): Promise<void> {
+  const view = await study.view();
+  // A session that does not answer a challenge of ours yet: the statement comes first.
+  if (ownStatement(view, open.value.challenge) === undefined) return;
+  try {
+    const attested = openSession(view, open);
+    study.sessions.set(open.digest, attested);
+    study.check = null;
+    study.ports.log({
+      level: 'info',
+      event: 'session-verified',
+      study: study.digest,
+      session: open.digest,
+      detail: `${attested.enclave.simulated ? 'SIMULATED platform, proves nothing; ' : ''}measurement ${attested.enclave.measurement}`,
+    });
+  } catch (error) {
+    if (error instanceof GateWaits) {
+      if (hasCode(error, 'evidence-due')) await requestEvidence(study, open, view);
+      return;
+    }
+    await study.refuse(error, { session: open.digest, round: null, attempt: null });
+  }
+}
+
+async function refreshEvidence(study: Study, { open }: AttestedSession): Promise<void> {
+  const view = await study.view();
+  const [newest] = ownOffers(view, open);
+  const age = newest === undefined ? Infinity : view.now.getTime() - Date.parse(newest.nonce.issuedAt);
+  if (age < askAgainAfter * maxEvidenceAgeMs(view)) return;
+  const orders = study.records.of('RoundOrder').filter(({ value }) => value.session === open.digest);
+  // Nobody asks a session that has nothing to do any more.
+  if (!orders.some(({ value }) => view.now < new Date(value.deadline))) return;
+  await requestEvidence(study, open, view);
+}
+
+/** One request at a time: while the newest nonce is unanswered and young, it is waited for. */
+export async function requestEvidence(study: Study, open: Session, view: GateView): Promise<void> {
+  const nonces = noncesOf(view, open);
+  const newest = nonces.at(-1);
+  const answered = ownOffers(view, open)[0]?.nonce.nonce === newest?.nonce;
+  const age = newest === undefined ? Infinity : view.now.getTime() - Date.parse(newest.issuedAt);
+  if (!answered && age < maxEvidenceAgeMs(view)) return;
+  const nonce = toHex(study.ports.random(32));
+  const requestedAt = view.now.toISOString();
+  study.ports.state.keepNonce({ nonce, study: study.digest, purpose: open.digest, issuedAt: requestedAt });
+  const names = { federation: study.records.federation.federation, study: study.digest, site: study.site };
+  const request = { kind: 'EvidenceRequest', version: 1, ...names, session: open.digest, nonce, requestedAt } as const;
+  await study.state(await sign('EvidenceRequest', request, study.ports.keys.agent));
+}

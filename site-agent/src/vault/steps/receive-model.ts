@@ -1,0 +1,96 @@
+// The checkpoint of the newest closed round: opened with this study's receiving key, kept only if it is what a quorum cosigned.
+import { checkpointDigest, decodeCheckpoint, modelDigest } from '@wardround/learning/checkpoint';
+import { type Bytes, concatBytes, copyBytes, fromBase64Url } from '@wardround/protocol/bytes';
+import type { Verified } from '@wardround/protocol/documents/signed';
+import { WardroundError } from '@wardround/protocol/errors';
+import { chunkDigest, parseManifest, requireChunk } from '@wardround/protocol/manifest';
+import { sealedModelInfo } from '@wardround/protocol/seal-context';
+import { createOpenerFromMany } from '@wardround/protocol/sealed-stream';
+import { type ClosedRound, newestRound } from '../../gate/chain.ts';
+import { sealedChunkSize } from '../../gate/sealed-update.ts';
+import type { Study } from '../study.ts';
+
+/** Beyond any model of this version: a hostile enclave's blob must not fill memory. */
+const maxCheckpointBytes = 2 ** 31;
+
+export async function receiveModel(study: Study): Promise<void> {
+  const newest = newestRound(study.chain());
+  if (newest === undefined || isHeld(study, newest)) return;
+  // Before q cosigned there is no model to open: whoever delivers one earlier is not listened to.
+  if (!newest.closed) return;
+  for (const sealed of deliveriesOf(study, newest)) {
+    if (await tryOpen(study, newest, sealed)) return;
+  }
+}
+
+export function isHeld(study: Study, { round, checkpoint }: ClosedRound): boolean {
+  return study.held().some((held) => held.round === round && held.checkpoint === checkpoint);
+}
+
+function deliveriesOf({ records }: Study, { receipts, checkpoint }: ClosedRound): readonly Verified<'SealedModel'>[] {
+  const accepted = new Set(receipts.map(({ digest }) => digest));
+  return records
+    .of('SealedModel')
+    .filter(({ value }) => accepted.has(value.receipt) && value.checkpoint === checkpoint);
+}
+
+async function tryOpen(study: Study, closed: ClosedRound, sealed: Verified<'SealedModel'>): Promise<boolean> {
+  const { ports, digest } = study;
+  try {
+    const bytes = await open(study, sealed);
+    requireCosigned(bytes, closed);
+    await keep(study, closed, bytes);
+    ports.log({ level: 'info', event: 'model-received', study: digest, round: closed.round });
+    return true;
+  } catch (error) {
+    if (!(error instanceof WardroundError)) throw error;
+    const { code, message } = error;
+    study.check = { code, at: ports.now().toISOString(), detail: message };
+    ports.log({ level: 'warn', event: 'model-refused', study: digest, round: closed.round, code });
+    return false;
+  }
+}
+
+/** @throws WardroundError `model-digest`, `checkpoint-format` */
+function requireCosigned(bytes: Bytes, { checkpoint, model, round }: ClosedRound): void {
+  const decoded = checkpointDigest(bytes) === checkpoint ? decodeCheckpoint(bytes) : null;
+  if (decoded !== null && decoded.round === round && modelDigest(decoded.model) === model) return;
+  throw new WardroundError('model-digest', 'not the checkpoint that a quorum cosigned', {
+    expected: checkpoint,
+    action: 'stop',
+  });
+}
+
+async function open(study: Study, { value }: Verified<'SealedModel'>): Promise<Bytes> {
+  const entry = value.recipients.find(({ site }) => site === study.site);
+  const privateKey = await study.ports.files.readReceivingKey(study.digest);
+  if (entry === undefined || privateKey === null) {
+    throw new WardroundError('model-not-for-us', 'the model was not sealed to this site');
+  }
+  const { receipt, session, ciphertext } = value;
+  const wrapped = { enc: fromBase64Url(entry.encapsulation), wrappedKey: fromBase64Url(entry.wrappedKey) };
+  const info = sealedModelInfo({ receipt, session, study: study.digest });
+  const opener = await createOpenerFromMany({ privateKey, wrapped, info });
+  if (ciphertext.size > maxCheckpointBytes)
+    throw new WardroundError('model-too-large', 'larger than any model', { action: 'stop' });
+  const manifest = parseManifest(await study.ports.inlet.chunk(ciphertext.manifest), ciphertext);
+  if (manifest.chunkSize !== sealedChunkSize) throw new WardroundError('manifest-invalid', 'cut at other places');
+  const pieces: Bytes[] = [];
+  for (const [index, name] of manifest.chunks.entries()) {
+    const chunk = await study.ports.inlet.chunk(name);
+    if (chunkDigest(chunk) !== name)
+      throw new WardroundError('chunk-mismatch', 'not the chunk that was named', { action: 'retry' });
+    pieces.push(opener.open(index, requireChunk(manifest, index, chunk), index === manifest.chunks.length - 1));
+  }
+  return concatBytes(...pieces);
+}
+
+/** Durable before the next round; the last two are kept, because a new enclave may need either. */
+async function keep({ ports, digest }: Study, { round, checkpoint }: ClosedRound, bytes: Bytes): Promise<void> {
+  await ports.files.writeCheckpoint(digest, round, copyBytes(bytes));
+  ports.state.keepCheckpoint({ study: digest, round, checkpoint });
+  for (const old of ports.state.checkpoints(digest).filter((held) => held.round < round - 1)) {
+    ports.state.forgetCheckpoint(old);
+    await ports.files.removeCheckpoint(digest, old.round);
+  }
+}
