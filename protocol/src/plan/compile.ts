@@ -37,9 +37,22 @@ export function compilePlan({ source, federation, researcher, now, predecessor }
   return parseDocument({ kind: 'StudyPlan', schema: studyPlanSchema, value });
 }
 
+export interface UnresolvedStudyPlan extends Omit<UnboundPlan, 'sites' | 'release'> {
+  readonly federation: null;
+  readonly membership: null;
+  readonly researcher: null;
+  readonly createdAt: string;
+  readonly sites: Omit<UnboundPlan['sites'], 'roster'> & {
+    readonly roster: readonly { readonly name: string; readonly agent: null }[];
+  };
+  readonly release: Omit<UnboundPlan['release'], 'to'> & {
+    readonly to: readonly { readonly name: string; readonly signing: null; readonly receiving: null }[];
+  };
+}
+
 /** A plan as far as it can be compiled with no federation at hand: what only a federation knows is null, and listed. */
 export interface UnresolvedPlan {
-  readonly plan: Readonly<Record<string, unknown>>;
+  readonly plan: UnresolvedStudyPlan;
   readonly unresolved: readonly string[];
 }
 
