@@ -91,7 +91,7 @@ describe('a key file', () => {
     const key = generateSigningKey();
     await writeKeyFile(paths.agentKey, key);
     const { d } = key.exportSecret();
-    for (const spoiled of [`{"d":"${d}","d":1}`, `{"d":"${d}"}`, `{"d":"${d}"`, `${d}`]) {
+    for (const spoiled of [`{"d":"${d}","d":1}`, `{"d":"${d}"}`, `{"d":"${d}"`, d]) {
       await writeFile(paths.agentKey, spoiled, { mode: 0o600 });
       const error: unknown = await readKeyFile(paths.agentKey).catch((error: unknown) => error);
       expect(error).toBeInstanceOf(Error);

@@ -65,6 +65,7 @@ async function runAgent({
   await supervise({
     launches: { vault: launchVault(paths, config.vaultIsolation), courier: launchCourier() },
     signal: around.signal,
+    graceMilliseconds: 5000,
     onLine: (role, line) => log.line(role, line),
     onReady: (pids) => {
       log.info('running', { ...pids, vaultIsolation: config.vaultIsolation });

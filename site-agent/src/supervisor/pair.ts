@@ -12,9 +12,6 @@ export interface Ending {
   readonly how: number | string;
 }
 
-/** How long a process may take to end by itself once its pipe closed: a vault finishes what it is writing. */
-const graceMilliseconds = 5000;
-
 export class Pair {
   readonly #children: Readonly<Record<Role, Process>>;
   /** The first of the two to end; never rejects. */
@@ -39,8 +36,12 @@ export class Pair {
     return { vault: this.#children.vault.pid, courier: this.#children.courier.pid };
   }
 
-  /** Closes both pipes, waits a little, then ends what is left; resolves when both are gone. */
-  async stop(): Promise<void> {
+  /**
+   * Closes both pipes, waits, then ends what is left; resolves when both are gone.
+   *
+   * @param graceMilliseconds how long a process may take to end by itself: a vault finishes what it is writing
+   */
+  async stop(graceMilliseconds: number): Promise<void> {
     const { vault, courier } = this.#children;
     vault.stdin.end();
     courier.stdin.end();

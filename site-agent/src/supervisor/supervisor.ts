@@ -11,6 +11,8 @@ export const uselessToRestart = 78;
 export interface Supervised {
   readonly launches: Readonly<Record<Role, Launch>>;
   readonly signal: AbortSignal;
+  /** How long each may take to end by itself when it should. */
+  readonly graceMilliseconds: number;
   readonly onLine: (role: Role, line: LogLine) => void;
   /** The vault said that it is ready. Called at every (re)start. */
   readonly onReady: (pids: Readonly<Record<Role, number | undefined>>) => void;
@@ -26,7 +28,7 @@ export interface Supervised {
  * @throws WardroundError `agent-refused` where a process says that restarting is useless; its own last error is in the message
  */
 export async function supervise(supervised: Supervised): Promise<void> {
-  const { launches, signal, onReady, onRestart, wait, now } = supervised;
+  const { launches, signal, graceMilliseconds, onReady, onRestart, wait, now } = supervised;
   const backoff = createBackoff();
   while (!signal.aborted) {
     const startedAt = now();
@@ -37,7 +39,7 @@ export async function supervise(supervised: Supervised): Promise<void> {
       supervised.onLine(role, line);
     });
     const ending = await Promise.race([pair.ended, aborted(signal)]);
-    await pair.stop();
+    await pair.stop(graceMilliseconds);
     if (ending === 'aborted' || signal.aborted) return;
     if (ending.how === uselessToRestart) throw refused(ending.role, lastError);
     const waitMilliseconds = backoff.next(now() - startedAt);

@@ -1,0 +1,114 @@
+// The courier: reaches the coordinator that the vault names, keeps trying while nobody knows it, and ends with its pipe.
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { WardroundError } from '@wardround/protocol/errors';
+import type { ConnectOptions, RelayConnection } from '@wardround/relay/connect';
+import { encodeFrame } from '../../site-agent/src/channel/codec.ts';
+import { reachCoordinator } from '../../site-agent/src/courier/reach-coordinator.ts';
+import { launchCourier } from '../../site-agent/src/isolation/launch.ts';
+import { startProcess } from '../../site-agent/src/isolation/start-process.ts';
+import { createMemoryRelay } from '../fakes/memory-relay.ts';
+
+const hello = { name: 'north', coordinator: 'http://c.example', proxy: null };
+const silent = { debug: (): void => undefined, warn: (): void => undefined };
+
+interface Tried {
+  readonly said: string[];
+  readonly waits: number[];
+  readonly options: ConnectOptions[];
+  readonly reached: Promise<RelayConnection>;
+  readonly stop: AbortController;
+}
+
+function reach(outcomes: readonly (WardroundError | 'in')[]): Tried {
+  const said: string[] = [];
+  const waits: number[] = [];
+  const options: ConnectOptions[] = [];
+  const stop = new AbortController();
+  const reached = reachCoordinator({
+    hello,
+    link: {
+      prove: async (nonce, audience) => await Promise.resolve(`proof of ${nonce} for ${audience}`),
+      online: async (online) => void (await Promise.resolve(said.push(online ? 'online' : 'offline'))),
+      rewound: async (topic) => void (await Promise.resolve(said.push(`rewound ${topic}`))),
+    },
+    log: silent,
+    signal: stop.signal,
+    connect: async (given) => {
+      const outcome = outcomes[options.length];
+      options.push(given);
+      if (outcome === 'in')
+        return { ...createMemoryRelay().connect('north'), close: async () => await Promise.resolve() };
+      return await Promise.reject(outcome ?? new Error('more attempts than outcomes'));
+    },
+    wait: async (milliseconds) => void (await Promise.resolve(waits.push(milliseconds))),
+  });
+  reached.catch(() => undefined);
+  return { said, waits, options, reached, stop };
+}
+
+const unknown = new WardroundError('auth-unknown', 'not a member');
+
+describe('reaching the coordinator', () => {
+  it('goes where the vault says, with proofs that only the vault can make', async () => {
+    const { reached, options, said } = reach(['in']);
+    await reached;
+    expect(options[0]).toMatchObject({ url: 'http://c.example', proxyUrl: null });
+    expect(await options[0]?.prove({ nonce: 'n', audience: 'a' })).toBe('proof of n for a');
+    options[0]?.onRewind?.('federation');
+    expect(said).toEqual(['online', 'rewound federation']);
+  });
+
+  it('waits longer and longer, up to a quarter of a minute, while the federation is not founded', async () => {
+    const { reached, waits } = reach([unknown, unknown, unknown, unknown, unknown, unknown, unknown, 'in']);
+    await reached;
+    expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 15_000, 15_000]);
+  });
+
+  it.each(['relay-url', 'relay-proxy', 'relay-aborted'])('gives up at once for %s', async (code) => {
+    const { reached, waits } = reach([new WardroundError(code, 'x')]);
+    await expect(reached).rejects.toMatchObject({ code });
+    expect(waits).toEqual([]);
+  });
+
+  it('does not hide a mistake in a program', async () => {
+    const { reached } = reach([]);
+    await expect(reached).rejects.toThrow('more attempts than outcomes');
+  });
+});
+
+describe('the courier process', () => {
+  it('ends when its pipe closes before a word was said', async () => {
+    const child = startProcess(launchCourier());
+    child.stdin.end();
+    child.stdout.resume();
+    child.stderr.resume();
+    await once(child, 'exit');
+  });
+
+  it('ends when its pipe closes while it is trying to connect', async () => {
+    const child = startProcess(launchCourier());
+    // Nobody listens on the port of a server that is gone; the courier tries on.
+    child.stdin.write(encodeFrame({ type: 'hello', name: 'north', coordinator: 'http://127.0.0.1:1', proxy: null }));
+    await once(child.stderr, 'data');
+    child.stdin.end();
+    child.stdout.resume();
+    child.stderr.resume();
+    await once(child, 'exit');
+  });
+
+  it.each<[string, Uint8Array]>([
+    ['no frame', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+    ['a frame of the other direction', encodeFrame({ type: 'online' })],
+    ['a publication before the hello', encodeFrame({ type: 'publish', id: 1, topic: 'federation' }, Buffer.from('x'))],
+  ])('ends at %s, and says nothing to the vault', async (_what, bytes) => {
+    const child = startProcess(launchCourier());
+    const said: Buffer[] = [];
+    child.stdout.on('data', (piece: Buffer) => said.push(piece));
+    child.stderr.resume();
+    child.stdin.write(bytes);
+    const [code]: unknown[] = await once(child, 'exit');
+    expect(code).toBe(1);
+    expect(said).toEqual([]);
+  });
+});
