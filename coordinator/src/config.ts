@@ -1,6 +1,6 @@
 // coordinator.yaml: every value written out, nothing unknown accepted, mistakes named by their path.
 import { readFile } from 'node:fs/promises';
-import { parseDocument as parseYaml } from 'yaml';
+import { parseDocument as parseYaml, stringify } from 'yaml';
 import * as z from 'zod';
 import { sha256Schema } from '@wardround/protocol/documents/primitives';
 import { WardroundError } from '@wardround/protocol/errors';
@@ -10,26 +10,33 @@ const originSchema = z
   .string()
   .refine(isOrigin, 'expected an origin such as https://coordinator.example.org, without a path');
 
-export const configSchema = z.strictObject({
-  wardround: z.literal('coordinator/v1'),
-  host: z.string().min(1).max(255),
-  /** 0 lets the operating system choose; the readiness line tells. */
-  port: z.int().min(0).max(65_535),
-  /** The origin under which parties reach this coordinator, and which their proofs name. Null: where it listens. */
-  publicUrl: originSchema.nullable(),
-  /** Digest of the Genesis; null accepts the first complete one on the board. */
-  federation: sha256Schema.nullable(),
-  chunkQuotaBytes: z.int().min(maxChunkSize),
-  limits: z.strictObject({
-    connections: z.int().min(1).max(100_000),
-    /** How many pages one connection may wait for at a time. */
-    followsPerConnection: z.int().min(1).max(10_000),
-    publishesPerMinute: z.int().min(1).max(1_000_000),
-    publishedBytesPerMinute: z.int().min(8 * 1024 * 1024),
-    authenticationSeconds: z.int().min(1).max(300),
-    accessTokenSeconds: z.int().min(10).max(3600),
-  }),
-});
+const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
+
+export const configSchema = z
+  .strictObject({
+    wardround: z.literal('coordinator/v1'),
+    host: z.string().min(1).max(255),
+    /** 0 lets the operating system choose; the readiness line tells. */
+    port: z.int().min(0).max(65_535),
+    /** The origin under which parties reach this coordinator, and which their proofs name. Null: where it listens. */
+    publicUrl: originSchema.nullable(),
+    /** Digest of the Genesis; null accepts the first complete one on the board. */
+    federation: sha256Schema.nullable(),
+    chunkQuotaBytes: z.int().min(maxChunkSize),
+    limits: z.strictObject({
+      connections: z.int().min(1).max(100_000),
+      /** How many pages one connection may wait for at a time. */
+      followsPerConnection: z.int().min(1).max(10_000),
+      publishesPerMinute: z.int().min(1).max(1_000_000),
+      publishedBytesPerMinute: z.int().min(8 * 1024 * 1024),
+      authenticationSeconds: z.int().min(1).max(300),
+      accessTokenSeconds: z.int().min(10).max(3600),
+    }),
+  })
+  .refine(({ host, publicUrl }) => publicUrl !== null || loopback.has(host), {
+    path: ['publicUrl'],
+    message: 'needed where the host is not a loopback address: proofs of connection name it',
+  });
 export type Config = z.infer<typeof configSchema>;
 
 export const defaultConfig: Config = {
@@ -48,6 +55,26 @@ export const defaultConfig: Config = {
     accessTokenSeconds: 900,
   },
 };
+
+const comments: Readonly<Record<keyof Config, string>> = {
+  wardround: 'What this file is.',
+  host: 'Where to listen. Put a TLS proxy in front of anything but a loopback address.',
+  port: '0 lets the operating system choose at each start.',
+  publicUrl: 'The origin under which hospitals reach this coordinator; their proofs name it. null: where it listens.',
+  federation: 'Digest of the genesis that counts here. null: the first complete one on the board.',
+  chunkQuotaBytes: 'How much ciphertext may lie in chunks/.',
+  limits: 'Of all connections together, then of each.',
+};
+
+/** The file that {@link parseConfig} reads, each value with what it means. */
+export function renderConfig(config: Config): string {
+  return Object.entries(comments)
+    .map(
+      ([key, comment]) =>
+        `# ${comment}\n${stringify(Object.fromEntries(Object.entries(config).filter(([name]) => name === key)))}`,
+    )
+    .join('');
+}
 
 /** @throws WardroundError `config-missing`, `config-invalid` with the path of what is wrong */
 export async function readConfig(path: string): Promise<Config> {

@@ -2,10 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import { toBase64Url } from '@wardround/protocol/bytes';
 import { WardroundError } from '@wardround/protocol/errors';
-import { type Config, readConfig } from './config.ts';
+import { type Config, readConfig, renderConfig } from './config.ts';
 
 export const paths = (directory: string) =>
   ({
@@ -46,7 +45,7 @@ export async function initialise(directory: string, config: Config): Promise<Sec
   await writeDurably(files.invitation, `${secrets.invitation}\n`);
   await writeDurably(files.aggregatorToken, `${secrets.aggregatorToken}\n`);
   await writeDurably(files.accessSecret, `${secrets.accessSecret}\n`);
-  await writeDurably(files.config, `# wardround coordinator\n${stringify(config)}`);
+  await writeDurably(files.config, renderConfig(config));
   return secrets;
 }
 

@@ -27,7 +27,7 @@ const statuses: Readonly<Record<string, number>> = {
 
 /** The routes; the caller listens and closes. */
 export function serveHttp(parts: HttpParts): FastifyInstance {
-  const app = Fastify({ logger: false, bodyLimit: maxChunkSize, requestTimeout: 120_000 });
+  const app = Fastify({ logger: false, bodyLimit: maxChunkSize, requestTimeout: 300_000 });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),

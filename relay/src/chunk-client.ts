@@ -13,7 +13,8 @@ import { aborted, isTransient } from './waiting.ts';
 /** A chunk that comes spoiled so many times is spoiled where it is kept. */
 const triesForDigest = 3;
 const answerLimit = 1024 * 1024;
-const silenceMilliseconds = 60_000;
+/** As long as the largest chunk takes on a slow line. */
+const silenceMilliseconds = 300_000;
 
 export interface ChunkParts {
   readonly keeper: Keeper;
@@ -38,12 +39,8 @@ export class ChunkClient implements ChunkStore {
   /** @throws WardroundError `chunk-digest` before anything is sent, `chunk-quota`, `chunk-forbidden`, `chunk-too-large`, `relay-aborted` */
   async put(digest: string, bytes: Bytes): Promise<void> {
     if (chunkDigest(bytes) !== digest) throw new WardroundError('chunk-digest', 'not the chunk that was named');
-    await this.#call({
-      method: 'PUT',
-      path: `/v1/chunks/${digest}`,
-      body: { type: 'application/octet-stream', bytes },
-      limit: answerLimit,
-    });
+    const body = { type: 'application/octet-stream', bytes };
+    await this.#call({ method: 'PUT', path: `/v1/chunks/${digest}`, body, limit: answerLimit }, () => undefined);
   }
 
   async missing(digests: readonly string[]): Promise<readonly string[]> {
@@ -57,7 +54,7 @@ export class ChunkClient implements ChunkStore {
   /** @throws WardroundError `chunk-missing`, `chunk-digest` (what came was wrong each time), `relay-aborted` */
   async get(digest: string): Promise<Bytes> {
     for (let attempt = 1; ; attempt += 1) {
-      const bytes = await this.#call({ method: 'GET', path: `/v1/chunks/${digest}`, limit: maxChunkSize });
+      const bytes = await this.#call({ method: 'GET', path: `/v1/chunks/${digest}`, limit: maxChunkSize }, asTheyCame);
       if (chunkDigest(bytes) === digest) return bytes;
       if (attempt === triesForDigest) {
         throw new WardroundError('chunk-digest', 'not the chunk that was asked for', {
@@ -71,15 +68,17 @@ export class ChunkClient implements ChunkStore {
   async #missing(digests: readonly string[]): Promise<readonly string[]> {
     const asked = new Set(digests);
     const body = { type: 'application/json', bytes: JSON.stringify({ digests }) };
-    const answer = await this.#call({ method: 'POST', path: '/v1/chunks/missing', body, limit: answerLimit });
-    const parsed = digestsSchema.safeParse(parseJson(answer));
-    if (parsed.success && parsed.data.digests.every((digest) => asked.has(digest))) return parsed.data.digests;
-    throw new WardroundError('relay-protocol', 'the coordinator answered with something else', { action: 'retry' });
+    return await this.#call({ method: 'POST', path: '/v1/chunks/missing', body, limit: answerLimit }, (answer) => {
+      const parsed = digestsSchema.safeParse(parseJson(answer));
+      if (parsed.success && parsed.data.digests.every((digest) => asked.has(digest))) return parsed.data.digests;
+      throw new WardroundError('relay-protocol', 'the coordinator answered with something else', { action: 'retry' });
+    });
   }
 
-  async #call(call: Call): Promise<Bytes> {
+  /** `read` may refuse what came, so that it is asked for again. */
+  async #call<T>(call: Call, read: (answer: Bytes) => T): Promise<T> {
     return await this.#parts.keeper.perform({
-      operation: async (session) => await this.#once(session, call),
+      operation: async (session) => read(await this.#once(session, call)),
       retryable: (error) => isTransient(error) && !hasCode(error, 'chunk-missing'),
     });
   }
@@ -123,6 +122,8 @@ export class ChunkClient implements ChunkStore {
     }
   }
 }
+
+const asTheyCame = (bytes: Bytes): Bytes => bytes;
 
 async function readLimited(body: AsyncIterable<Uint8Array>, limit: number): Promise<Bytes> {
   const parts: Uint8Array[] = [];

@@ -31,8 +31,8 @@ export interface ConnectOptions {
 
 export interface RelayConnection extends Relay {
   /** The topic as it is now, then the end: for commands that look once. */
-  snapshot(topic: Topic): AsyncIterable<BoardRecord>;
-  close(): Promise<void>;
+  readonly snapshot: (topic: Topic) => AsyncIterable<BoardRecord>;
+  readonly close: () => Promise<void>;
 }
 
 /**

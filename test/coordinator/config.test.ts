@@ -1,9 +1,8 @@
 // coordinator.yaml: one mistake each, named by its path.
 import { describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
-import { defaultConfig, parseConfig } from '../../coordinator/src/config.ts';
+import { defaultConfig, parseConfig, renderConfig } from '../../coordinator/src/config.ts';
 
-const text = stringify(defaultConfig);
+const text = renderConfig(defaultConfig);
 
 describe('the configuration', () => {
   it('reads what init writes', () => {
@@ -21,6 +20,11 @@ describe('the configuration', () => {
     ],
     ['another scheme', text.replace('publicUrl: null', 'publicUrl: ftp://c.example'), 'coordinator.yaml: publicUrl'],
     ['a federation by name', text.replace('federation: null', 'federation: heart'), 'coordinator.yaml: federation'],
+    [
+      'a host that others reach, without saying how',
+      text.replace('host: 127.0.0.1', 'host: 0.0.0.0'),
+      'coordinator.yaml: publicUrl',
+    ],
     [
       'a quota below one chunk',
       text.replace(/chunkQuotaBytes: \d+/, 'chunkQuotaBytes: 1'),

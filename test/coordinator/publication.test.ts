@@ -266,7 +266,7 @@ describe('a federation that changes', () => {
       expect(await founder.code('publish', { topic: 'federation', jws })).toBe('accepted');
     }
     expect(await removed.code('publish', { topic: study, jws: statuses[1] })).toBe('auth-unknown');
-    expect(await removed.code('follow', { ...{ id: 1, after: 0, chain: null, wait: false }, topic: study })).toBe(
+    expect(await removed.code('follow', { id: 1, after: 0, chain: null, wait: false, topic: study })).toBe(
       'auth-unknown',
     );
     for (const raw of [founder, removed]) raw.close();

@@ -18,7 +18,9 @@ export interface HostileHooks {
 export interface MemoryConnection extends Relay {
   readonly party: string;
   /** The topic as it is now, then the end. */
-  snapshot(topic: Topic): AsyncIterable<BoardRecord>;
+  readonly snapshot: (topic: Topic) => AsyncIterable<BoardRecord>;
+  /** Ends nothing here; the real connection has it. */
+  readonly close: () => Promise<void>;
 }
 
 export interface MemoryRelay {
@@ -161,6 +163,7 @@ function connection(state: State, who: Party): MemoryConnection {
       },
     },
     snapshot: (topic) => snapshot(state, party, topic),
+    close: async () => await Promise.resolve(),
   };
 }
 

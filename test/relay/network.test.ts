@@ -1,10 +1,16 @@
 // The real client against the real coordinator process: publishing, following, killing it, losing its store.
-import { rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { concatBytes, copyBytes } from '@wardround/protocol/bytes';
+import { UNVERIFIED_kindOf } from '@wardround/protocol/documents/signed';
+import { chunkDigest } from '@wardround/protocol/manifest';
 import type { BoardRecord } from '@wardround/protocol/relay-port';
+import { downloadBlob, uploadBlob } from '@wardround/relay/blobs';
 import { connectRelay, type RelayConnection } from '@wardround/relay/connect';
 import { proveWith } from '@wardround/relay/prove';
+import { openStore } from '../../coordinator/src/store/open-store.ts';
 import { all, connectSite, found, type Founded, makeFounded, siteOf, statusRecord, take } from '../fakes/board.ts';
 import { type CoordinatorDirectory, type CoordinatorProcess, makeCoordinator } from '../fakes/coordinator-process.ts';
 
@@ -73,6 +79,61 @@ describe('the board over the network', () => {
     }
     expect(got).toEqual([1, 2]);
     expect(rewound).toEqual([]);
+  });
+
+  it('notices that a backup was restored: the same numbers, but other records', async () => {
+    const study = founded.plan.digest;
+    const reader = await connect(2, { onRewind: (topic) => rewound.push(topic) });
+    const rewound: string[] = [];
+    const before = await all(reader.snapshot(study));
+    await coordinator.end('SIGTERM');
+    await copyFile(join(directory.path, 'board.sqlite'), join(directory.path, 'backup'));
+    coordinator = await directory.start();
+    const lost = await statusRecord(founded, { index: 100, site: siteOf(founded) });
+    await reader.board.publish(study, lost);
+    const stop = new AbortController();
+    const follower = reader.board.follow(study, { after: 0, signal: stop.signal })[Symbol.asyncIterator]();
+    for (let i = 0; i <= before.length; i += 1)
+      expect((await follower.next()).value).toMatchObject({ sequence: i + 1 });
+    const next = follower.next();
+    await coordinator.end('SIGKILL');
+    for (const name of ['board.sqlite-wal', 'board.sqlite-shm']) await rm(join(directory.path, name), { force: true });
+    await copyFile(join(directory.path, 'backup'), join(directory.path, 'board.sqlite'));
+    const restored = await openStore({ directory: directory.path, databaseUrl: undefined, now: () => new Date() });
+    const other = await statusRecord(founded, { index: 101, site: siteOf(founded) });
+    const { kind, digest, signer } = UNVERIFIED_kindOf(other);
+    const place = await restored.board.append({ topic: study, kind, document: digest, signer, jws: other });
+    expect(place).toBe(before.length + 1);
+    await restored.close();
+    coordinator = await directory.start();
+    expect((await next).value).toEqual({ ...before[0], sequence: 1 });
+    expect(rewound).toEqual([study]);
+    await reader.board.publish(study, lost);
+    expect((await all(reader.snapshot(study))).map((record) => record.jws)).toEqual([
+      ...before.map((record) => record.jws),
+      other,
+      lost,
+    ]);
+    stop.abort();
+  });
+
+  it('uploads again what the disk of the coordinator spoiled', async () => {
+    const [site, enclave] = [await connect(0), await connect(1)];
+    const bytes = copyBytes(randomBytes(300_000));
+    const ref = await uploadBlob(site.chunks, [bytes], { chunkSize: 65_536 });
+    const read = async (): Promise<Uint8Array> => {
+      const parts: Uint8Array[] = [];
+      for await (const part of downloadBlob(enclave.chunks, ref)) parts.push(part);
+      return concatBytes(...parts);
+    };
+    expect(await read()).toEqual(bytes);
+    const name = chunkDigest(bytes.subarray(65_536, 131_072));
+    const file = join(directory.path, 'chunks', name.slice(0, 2), name);
+    await writeFile(file, (await readFile(file)).fill(0, 10, 11));
+    await expect(read()).rejects.toMatchObject({ code: 'chunk-missing' });
+    expect(await site.chunks.missing([name, ref.manifest])).toEqual([name]);
+    await uploadBlob(site.chunks, [bytes], { chunkSize: 65_536 });
+    expect(await read()).toEqual(bytes);
   });
 
   it('gets back from its sites what it lost with its store', async () => {
