@@ -1,6 +1,5 @@
 // One column of a table read under its part of the cohort contract: numbers in range, known codes, a label, a split.
-import type * as z from 'zod';
-import type { Cohort, Feature, comparisonSchema } from '@wardround/protocol/documents/cohort';
+import type { Cohort, Feature } from '@wardround/protocol/documents/cohort';
 import { WardroundError } from '@wardround/protocol/errors';
 import { parseNumberCell } from './number-cell.ts';
 import { type Column, type Table, findColumn } from './table.ts';
@@ -12,7 +11,7 @@ export interface Reading {
   readonly missing: number;
 }
 
-type Comparison = z.infer<typeof comparisonSchema>;
+type Comparison = Extract<Cohort['label'], { type: 'binary' }>['positiveWhen'];
 type CodeValue = string | number;
 
 /** A number, or the position of the code in the contract's list. @throws see `checkCohort` */

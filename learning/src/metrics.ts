@@ -1,10 +1,9 @@
 // How good a model's answers are, by the plan's metrics. Computed from answers and labels of one site, for that site.
-import type * as z from 'zod';
-import type { metricSchema } from '@wardround/protocol/documents/study-plan';
+import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Task } from './model-shape.ts';
 
-export type Metric = z.infer<typeof metricSchema>;
+export type Metric = StudyPlan['evaluation']['metrics'][number];
 
 /** Probabilities (binary) or numbers, and the labels that belong to them. */
 export interface Answers {

@@ -2,8 +2,8 @@
 import type * as Tfjs from '@tensorflow/tfjs';
 import { WardroundError } from '@wardround/protocol/errors';
 
-/** `node` and `nodeGpu` are TensorFlow's native libraries: optional packages that a site installs itself. */
-export const backendNames = ['wasm', 'cpu', 'node', 'nodeGpu'] as const;
+/** TensorFlow's native libraries are not among them yet: their installation downloads from hosts that hospitals cannot reach. */
+export const backendNames = ['wasm', 'cpu'] as const;
 export type BackendName = (typeof backendNames)[number];
 export type Tf = typeof Tfjs;
 
@@ -13,24 +13,22 @@ export class Backend {
   /** For logs and receipts: `tfjs-wasm 4.22.0 (SIMD), tfjs 4.22.0, Node 24.21.0`. */
   readonly description: string;
   readonly #tf: Tf;
-  readonly #tfName: string;
 
-  private constructor(parts: { name: BackendName; description: string; tf: Tf; tfName: string }) {
+  private constructor(parts: { name: BackendName; description: string; tf: Tf }) {
     this.name = parts.name;
     this.description = parts.description;
     this.#tf = parts.tf;
-    this.#tfName = parts.tfName;
   }
 
   /** tfjs on this backend. @throws WardroundError `backend-unavailable` when another part of the process switched it */
   get tf(): Tf {
-    if (this.#tf.getBackend() !== this.#tfName)
-      throw unavailable(this.name, `tfjs now runs on ${this.#tf.getBackend()}`);
+    if (this.#tf.getBackend() !== this.name) throw unavailable(this.name, `tfjs now runs on ${this.#tf.getBackend()}`);
     return this.#tf;
   }
 
   /** @throws WardroundError `backend-unavailable` */
   static async start(name: BackendName): Promise<Backend> {
+    if (!backendNames.includes(name)) throw unavailable(backendNames.join(' or '), name);
     try {
       return new Backend({ name, ...(await withoutProcessHandlers(() => starters[name]())) });
     } catch (cause) {
@@ -50,15 +48,12 @@ export async function startBackend(name: BackendName): Promise<Backend> {
 
 interface Started {
   readonly tf: Tf;
-  readonly tfName: string;
   readonly description: string;
 }
 
 const starters: Readonly<Record<BackendName, () => Promise<Started>>> = {
   wasm: startWasm,
   cpu: startCpu,
-  node: () => startNative('node', '@tensorflow/tfjs-node'),
-  nodeGpu: () => startNative('nodeGpu', '@tensorflow/tfjs-node-gpu'),
 };
 
 async function startWasm(): Promise<Started> {
@@ -66,28 +61,17 @@ async function startWasm(): Promise<Started> {
   const { version_wasm } = await import('@tensorflow/tfjs-backend-wasm');
   await select(tf, 'wasm');
   const simd = (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) === true ? 'SIMD' : 'no SIMD';
-  return { tf, tfName: 'wasm', description: `tfjs-wasm ${version_wasm} (${simd}), ${runtime(tf)}` };
+  return { tf, description: `tfjs-wasm ${version_wasm} (${simd}), ${runtime(tf)}` };
 }
 
 async function startCpu(): Promise<Started> {
   const tf = await import('@tensorflow/tfjs');
   await select(tf, 'cpu');
-  return { tf, tfName: 'cpu', description: `tfjs-cpu ${tf.version_cpu}, ${runtime(tf)}` };
+  return { tf, description: `tfjs-cpu ${tf.version_cpu}, ${runtime(tf)}` };
 }
 
-/** The native package registers the backend `tensorflow` with the same tfjs. */
-async function startNative(name: BackendName, packageName: string): Promise<Started> {
-  const tf = await import('@tensorflow/tfjs');
-  const native: unknown = await import(packageName).catch((cause: unknown) => {
-    throw unavailable(name, `the package ${packageName} is not installed or does not load`, cause);
-  });
-  if (native === undefined) throw unavailable(name, 'the package is empty');
-  await select(tf, 'tensorflow');
-  return { tf, tfName: 'tensorflow', description: `${packageName}, ${runtime(tf)}` };
-}
-
-async function select(tf: Tf, tfName: string): Promise<void> {
-  if (!(await tf.setBackend(tfName)) || tf.getBackend() !== tfName) throw new Error(`setBackend('${tfName}') failed`);
+async function select(tf: Tf, name: BackendName): Promise<void> {
+  if (!(await tf.setBackend(name)) || tf.getBackend() !== name) throw new Error(`setBackend('${name}') failed`);
   await tf.ready();
   tf.enableProdMode();
 }

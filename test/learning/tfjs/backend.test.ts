@@ -28,14 +28,12 @@ describe('startBackend', () => {
   });
   afterAll(() => startBackend('wasm'));
 
-  it.each(['node', 'nodeGpu'] as const)('does not fall back where %s is not installed', async (name) => {
-    await expect(startBackend(name)).rejects.toThrow(withCode('backend-unavailable'));
-  });
-
-  it('knows no other', () => {
-    const { stdout } = inOwnProcess(`console.log(await startBackend('webgpu').catch((error) => error.code));`);
-    expect(stdout.trim()).toBe('backend-unavailable');
-    expect(backendNames).toEqual(['wasm', 'cpu', 'node', 'nodeGpu']);
+  it('does not fall back for a name that it does not know', () => {
+    const { stdout } = inOwnProcess(`
+      for (const name of ['node', 'webgpu', 'toString']) console.log(await startBackend(name).catch((error) => error.code));
+    `);
+    expect(stdout.trim().split('\n')).toEqual(Array.from({ length: 3 }, () => 'backend-unavailable'));
+    expect(backendNames).toEqual(['wasm', 'cpu']);
   });
 
   it('is no backend any more when somebody switches it', async () => {
