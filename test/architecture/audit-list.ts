@@ -6,7 +6,7 @@ import { closureOf, root } from './imports.ts';
 /** Everything from which something can leave a hospital, and everything that touches one hospital's update inside the enclave. */
 export const auditEntries = {
   site: 'site-agent/src/vault/main.ts',
-  enclave: 'aggregator-enclave/src/enclave/engine.ts',
+  enclave: 'aggregator-enclave/src/enclave/enclave.ts',
 } as const;
 
 const begin = (name: string): string => `<!-- computed:${name} -->`;
