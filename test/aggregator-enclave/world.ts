@@ -159,11 +159,10 @@ export class World {
     await this.sync();
   }
 
-  /** Plays until there is an order that the sites have not answered; they do not contribute. */
-  async playToOrder(round = 1): Promise<Verified<'RoundOrder'>> {
+  /** Plays until there is an order that nobody has answered: contributions are the test's own affair. */
+  async playToOrder(): Promise<Verified<'RoundOrder'>> {
     const duties = this.sites.map((site) => site.duties);
-    for (const site of this.sites) site.duties = { ...site.duties, contribute: site.duties.contribute && round > 1 };
-    if (round > 1) throw new Error('only the first order is waited for');
+    for (const site of this.sites) site.duties = { ...site.duties, contribute: false };
     await this.play();
     for (const [i, site] of this.sites.entries()) site.duties = duties[i] ?? site.duties;
     const order = this.published('RoundOrder').at(-1);
