@@ -13,7 +13,10 @@ const noBytes: Bytes = new Uint8Array(0);
  *
  * @throws WardroundError `frame-body` where the body is too long, or given to a type that has none; `json-*`
  */
-export function encodeFrame(header: { readonly type: string }, body: Uint8Array = noBytes): Bytes {
+export function encodeFrame<Header extends { readonly type: string }>(
+  header: Header,
+  body: Uint8Array = noBytes,
+): Bytes {
   requireBodyFits(header.type, body.byteLength);
   const json = canonicalJson(header, headerLimits);
   return concatBytes(u32(json.byteLength), json, u32(body.byteLength), body);
@@ -107,7 +110,9 @@ export class FrameParser<Header extends { readonly type: string }> {
 
 function requireBodyFits(type: string, length: number): void {
   if (length > maxBodyBytes || (length > 0 && !typesWithBody.has(type))) {
-    throw new WardroundError('frame-body', 'a frame of this type has no such body', { got: `${type}, ${length} bytes` });
+    throw new WardroundError('frame-body', 'a frame of this type has no such body', {
+      got: `${type}, ${length} bytes`,
+    });
   }
 }
 

@@ -109,7 +109,10 @@ export class VaultLink {
     }
   }
 
-  async #serve(header: Extract<VaultHeader, { type: 'publish' | 'put' | 'missing' | 'get' }>, body: Bytes): Promise<void> {
+  async #serve(
+    header: Extract<VaultHeader, { type: 'publish' | 'put' | 'missing' | 'get' }>,
+    body: Bytes,
+  ): Promise<void> {
     try {
       await this.#answer(header, body);
     } catch (error) {
@@ -119,7 +122,10 @@ export class VaultLink {
     }
   }
 
-  async #answer(header: Extract<VaultHeader, { type: 'publish' | 'put' | 'missing' | 'get' }>, body: Bytes): Promise<void> {
+  async #answer(
+    header: Extract<VaultHeader, { type: 'publish' | 'put' | 'missing' | 'get' }>,
+    body: Bytes,
+  ): Promise<void> {
     const { id } = header;
     switch (header.type) {
       case 'publish': {
@@ -129,7 +135,8 @@ export class VaultLink {
         return;
       }
       case 'put':
-        if (chunkDigest(body) !== header.digest) throw new WardroundError('chunk-digest', 'not the chunk that was named');
+        if (chunkDigest(body) !== header.digest)
+          throw new WardroundError('chunk-digest', 'not the chunk that was named');
         await (await this.#relay.promise).chunks.put(header.digest, body);
         await this.#pipe.send({ type: 'done', id });
         return;
@@ -193,7 +200,8 @@ const neverPublished: ReadonlySet<DocumentKind> = new Set<DocumentKind>(['Connec
  */
 export function requirePublishable(topic: Topic, jws: string): string {
   const { kind, value } = UNVERIFIED_kindOf(jws);
-  if (neverPublished.has(kind)) throw new WardroundError('publish-kind', 'this kind is not for the board', { got: kind });
+  if (neverPublished.has(kind))
+    throw new WardroundError('publish-kind', 'this kind is not for the board', { got: kind });
   if (!documentKinds[kind].schema.safeParse(value).success) {
     throw new WardroundError('publish-kind', 'not a well-formed document of its kind', { got: kind });
   }
@@ -231,4 +239,3 @@ class Credit {
     this.#left -= 1;
   }
 }
-

@@ -37,8 +37,10 @@ export class VaultRelay implements Relay {
     publish: async (topic: Topic, jws: string): Promise<void> => {
       await this.#ask((id) => ({ type: 'publish', id, topic }), { body: utf8(jws), expect: 'done' });
     },
-    follow: (topic: Topic, options: { readonly after: number; readonly signal: AbortSignal }): AsyncIterable<BoardRecord> =>
-      this.#follow(topic, options),
+    follow: (
+      topic: Topic,
+      options: { readonly after: number; readonly signal: AbortSignal },
+    ): AsyncIterable<BoardRecord> => this.#follow(topic, options),
   };
 
   readonly chunks = {
@@ -55,7 +57,10 @@ export class VaultRelay implements Relay {
     get: async (digest: string): Promise<Bytes> => {
       const { body } = await this.#ask((id) => ({ type: 'get', id, digest }), { expect: 'chunk' });
       if (chunkDigest(body) !== digest) {
-        throw new WardroundError('chunk-digest', 'not the chunk that was asked for', { expected: digest, action: 'retry' });
+        throw new WardroundError('chunk-digest', 'not the chunk that was asked for', {
+          expected: digest,
+          action: 'retry',
+        });
       }
       return body;
     },
@@ -71,7 +76,9 @@ export class VaultRelay implements Relay {
       for await (const frame of this.#pipe.incoming) this.#receive(frame);
       this.#close(new WardroundError('channel-closed', 'the courier is gone', { action: 'retry' }));
     } catch (error) {
-      this.#close(new WardroundError('channel-closed', 'the courier spoke nonsense', { action: 'retry', cause: error }));
+      this.#close(
+        new WardroundError('channel-closed', 'the courier spoke nonsense', { action: 'retry', cause: error }),
+      );
       throw error;
     }
   }
@@ -114,7 +121,9 @@ export class VaultRelay implements Relay {
   }
 
   async #missing(digests: readonly string[]): Promise<readonly string[]> {
-    const { header } = await this.#ask((id) => ({ type: 'missing', id, digests: [...digests] }), { expect: 'missingIs' });
+    const { header } = await this.#ask((id) => ({ type: 'missing', id, digests: [...digests] }), {
+      expect: 'missingIs',
+    });
     const asked = new Set(digests);
     const answered = header.type === 'missingIs' ? header.digests : [];
     return answered.filter((digest) => asked.has(digest));
@@ -180,4 +189,3 @@ export class VaultRelay implements Relay {
 function protocolError(got: string): WardroundError {
   return new WardroundError('channel-protocol', 'an answer to nothing that was asked', { got, action: 'stop' });
 }
-

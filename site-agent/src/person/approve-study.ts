@@ -53,7 +53,7 @@ export interface ApproveRequest {
 export async function approveStudy(request: ApproveRequest): Promise<Verified<'Approval'>> {
   const read = await readStudy(request.paths, request.study);
   requireOwnKey(request, read);
-  considerPlan(read.plan, { site: request.site, then: read.federation, newest: read.newest, now: request.now() });
+  considerPlan(read.plan, { site: request.site, named: read.federation, newest: read.newest, now: request.now() });
   requirePolicy(request.policy, read.plan.value);
   const description = await describeStudy(request);
   const weaknesses = requireTyped(description.weaknesses, request.accept);

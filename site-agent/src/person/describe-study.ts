@@ -73,7 +73,7 @@ function linesOf(facts: Omit<StudyDescription, 'lines'>, { federation }: ReadStu
   const { plan, study, researcher, snapshot, reserved, weaknesses, policyNotes } = facts;
   const { sites, cohort, release } = plan;
   return [
-    `${plan.title}`,
+    plan.title,
     `study        ${study}`,
     `asked by     ${researcher} (${plan.researcher})`,
     `purpose      ${plan.purpose.text}`,

@@ -13,7 +13,7 @@ type Plan = Verified<'StudyPlan'>;
 export interface PlanContext {
   readonly site: string;
   /** The view that the plan's `membership` names: its signature was verified with a researcher's key of this view. */
-  readonly then: FederationView;
+  readonly named: FederationView;
   readonly newest: FederationView;
   readonly now: Date;
 }
@@ -36,10 +36,10 @@ export function considerPlan(plan: Plan, context: PlanContext): void {
   requireSupported(plan, context);
 }
 
-function requireFederation({ value }: Plan, { then }: PlanContext): void {
-  if (value.federation === then.federation && value.membership === then.membership) return;
+function requireFederation({ value }: Plan, { named }: PlanContext): void {
+  if (value.federation === named.federation && value.membership === named.membership) return;
   throw refuse('plan-federation', 'a plan for another federation', {
-    expected: then.federation,
+    expected: named.federation,
     got: value.federation,
   });
 }
@@ -64,16 +64,16 @@ function requireResearcherStill({ value, signer }: Plan, { newest }: PlanContext
 }
 
 /** Every entry is a member, with the agent key that the federation knows, then and now. */
-function requireRoster({ value }: Plan, { then, newest }: PlanContext): void {
+function requireRoster({ value }: Plan, { named, newest }: PlanContext): void {
   for (const { name, agent } of value.sites.roster) {
-    const views = [then, newest].map((view) => view.sites.find((site) => site.name === name));
+    const views = [named, newest].map((view) => view.sites.find((site) => site.name === name));
     const fits = views.every((site) => site !== undefined && thumbprint(site.keys.agent) === agent);
     if (!fits) throw refuse('plan-roster', 'a site of the roster is not a member with that key', { got: name });
   }
 }
 
-function requireMinimum({ value }: Plan, { then }: PlanContext): void {
-  const least = leastContributors(then.colludingSites);
+function requireMinimum({ value }: Plan, { named }: PlanContext): void {
+  const least = leastContributors(named.colludingSites);
   const { minimum, roster } = value.sites;
   if (minimum >= least && minimum <= roster.length) return;
   throw refuse('plan-minimum', 'the least number of contributors does not protect, or cannot be reached', {
@@ -82,8 +82,8 @@ function requireMinimum({ value }: Plan, { then }: PlanContext): void {
   });
 }
 
-function requireReleaseRule({ value }: Plan, { then }: PlanContext): void {
-  const needed = quorum(value.sites.roster.length, then.colludingSites);
+function requireReleaseRule({ value }: Plan, { named }: PlanContext): void {
+  const needed = quorum(value.sites.roster.length, named.colludingSites);
   const { whenSitesAgree } = value.release;
   if (whenSitesAgree >= needed && whenSitesAgree <= value.sites.roster.length) return;
   throw refuse('plan-release', 'the model would be released with too few consents', {
@@ -107,7 +107,7 @@ function requireRecipients({ value }: Plan, { newest }: PlanContext): void {
   }
 }
 
-function requireSupported({ value }: Plan, { then }: PlanContext): void {
+function requireSupported({ value }: Plan, { named }: PlanContext): void {
   const names = value.sites.roster.map(({ name }) => name);
   const to = value.release.to.map(({ name }) => name);
   const [first] = unsupported({
@@ -118,7 +118,7 @@ function requireSupported({ value }: Plan, { then }: PlanContext): void {
   if (first !== undefined) throw unsupportedField(first.path.join('.'), first.got ?? '');
   if (value.encoding.update.ring !== 'int32')
     throw unsupportedField('encoding.update.ring', value.encoding.update.ring);
-  if (then.log.mode !== 'unwitnessed') throw unsupportedField('log.mode', then.log.mode);
+  if (named.log.mode !== 'unwitnessed') throw unsupportedField('log.mode', named.log.mode);
   try {
     requireSupportedLearning(value);
   } catch (cause) {

@@ -7,6 +7,7 @@ import { copyBytes } from '@wardround/protocol/bytes';
 import type { Weakness } from '@wardround/protocol/documents/consent';
 import { sign } from '@wardround/protocol/documents/signed';
 import { describeError, WardroundError } from '@wardround/protocol/errors';
+import type { FederationView } from '@wardround/protocol/federation-view';
 import { courierHeaderSchema, type CourierHeader, type VaultHeader } from '../channel/frames.ts';
 import { openPipe } from '../channel/pipe.ts';
 import { VaultRelay } from '../channel/vault-relay.ts';
@@ -14,7 +15,7 @@ import { writeDurably } from '../config/durable-file.ts';
 import { readPolicyFile } from '../config/policy-file.ts';
 import { readSiteConfig, type SiteConfig } from '../config/site-config.ts';
 import { type SitePaths, sitePaths } from '../config/site-paths.ts';
-import { readFounding } from '../founding/genesis-file.ts';
+import { awaitFounding } from '../founding/await-founding.ts';
 import { openDoors } from '../gate/outlet.ts';
 import { type AgentKeys, readAgentKeys } from '../keys/site-keys.ts';
 import { LedgerFile } from '../ledger/ledger-file.ts';
@@ -41,14 +42,11 @@ async function main(directory: string): Promise<void> {
   const paths = sitePaths(directory);
   const config = await readSiteConfig(paths);
   await requireNoNetwork(config);
-  const founding = await readFounding(paths);
-  if (founding === null)
-    throw new WardroundError('federation-incomplete', 'the federation is not founded yet', { action: 'retry' });
   const lock = lockSite(join(paths.vault, 'lock.sqlite'));
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   try {
-    await runVault({ paths, config, founding: { view: founding, isolation: config.vaultIsolation }, stop });
+    await runVault({ paths, config, stop });
   } finally {
     lock.release();
   }
@@ -65,16 +63,15 @@ async function requireNoNetwork({ vaultIsolation }: SiteConfig): Promise<void> {
 async function runVault({
   paths,
   config,
-  founding,
   stop,
 }: {
   paths: SitePaths;
   config: SiteConfig;
-  founding: Parameters<typeof Vault.open>[1];
   stop: AbortController;
 }): Promise<void> {
   const keys = await readAgentKeys(paths);
   let vault: Vault | null = null;
+  let isOnline = false;
   const pipe = openPipe<VaultHeader, CourierHeader>({
     input: process.stdin,
     output: process.stdout,
@@ -83,17 +80,41 @@ async function runVault({
   const relay = new VaultRelay(pipe, {
     prove: async (challenge) => await prove(config, keys, challenge),
     rewound: (topic) => vault?.rewound(topic),
-    online: (online) => vault?.setOnline(online),
+    online: (online) => {
+      isOnline = online;
+      vault?.setOnline(online);
+    },
   });
-  vault = await Vault.open(await openPorts({ paths, config, keys, relay }), founding);
-  await pipe.send({ type: 'hello', name: config.name, coordinator: config.coordinator, proxy: config.proxy });
+  // Its end, the supervisor's too, is ours.
+  const reading = relay.run().finally(() => stop.abort());
+  try {
+    await pipe.send({ type: 'hello', name: config.name, coordinator: config.coordinator, proxy: config.proxy });
+    const view = await Promise.race([founded(paths, relay, stop.signal), reading]);
+    if (!view) return;
+    vault = await Vault.open(await openPorts({ paths, config, keys, relay }), {
+      view,
+      isolation: config.vaultIsolation,
+    });
+    vault.setOnline(isOnline);
+    log({ level: 'info', event: 'ready' });
+    await runUntil(vault, reading, stop.signal);
+  } finally {
+    stop.abort();
+  }
+}
+
+/** The federation, for which the site of an early signer waits. */
+async function founded(paths: SitePaths, relay: VaultRelay, signal: AbortSignal): Promise<FederationView | null> {
+  const onWaiting = (): void => log({ level: 'info', event: 'waiting-for-founding' });
+  return await awaitFounding({ paths, board: relay.board, signal, onWaiting });
+}
+
+async function runUntil(vault: Vault, reading: Promise<void>, signal: AbortSignal): Promise<void> {
   const ticking = setInterval(() => vault.wake(), tickMs);
   try {
-    const reading = relay.run();
-    await Promise.race([vault.run(stop.signal), reading]);
+    await Promise.race([vault.run(signal), reading]);
   } finally {
     clearInterval(ticking);
-    stop.abort();
   }
 }
 
@@ -162,6 +183,10 @@ async function prove(
   return jws;
 }
 
+/** What starting again does not mend: the supervisor then stops, by this exit code (sysexits' EX_CONFIG). */
+const needsAPerson =
+  /^(?:usage|config|policy|key-file|key-invalid|site-locked|ledger|federation-file|vault-not-isolated)/;
+
 const [directory] = process.argv.slice(2);
 try {
   if (directory === undefined) throw new WardroundError('usage-argument', "the site's directory is missing");
@@ -170,5 +195,5 @@ try {
 } catch (error) {
   const { code, message } = describeError(error);
   log({ level: 'error', event: 'vault-ended', code, detail: message });
-  process.exit(1);
+  process.exit(needsAPerson.test(code) ? 78 : 1);
 }

@@ -160,7 +160,7 @@ export class Vault {
     try {
       // A study that was accepted goes on, whatever changed in the federation since: the gate asks what is true now.
       if (known === null)
-        considerPlan(plan, { site, then: federation, newest: this.#book.newest, now: this.#ports.now() });
+        considerPlan(plan, { site, named: federation, newest: this.#book.newest, now: this.#ports.now() });
     } catch (error) {
       if (!(error instanceof WardroundError)) throw error;
       if (error.code === 'plan-not-for-us' || this.#refusedPlans.has(plan.digest)) return;
