@@ -68,7 +68,7 @@ export class Admission {
     this.#requireAudience(proof);
     const identity = { role: proof.role, name: proof.name, key: signer, invited: same(proof.token, this.#invitation) };
     this.#requireToken(proof);
-    if (rightsOf(identity, await this.#members.isMember(identity)) === null) {
+    if (rightsOf(identity, await this.#members.standing(identity)) === null) {
       throw new WardroundError('auth-unknown', 'the federation on this board does not name this key for this party', {
         got: `${proof.role} ${proof.name}`,
         expected: 'a member, or the invitation',

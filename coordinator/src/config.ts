@@ -61,7 +61,8 @@ const comments: Readonly<Record<keyof Config, string>> = {
   host: 'Where to listen. Put a TLS proxy in front of anything but a loopback address.',
   port: '0 lets the operating system choose at each start.',
   publicUrl: 'The origin under which hospitals reach this coordinator; their proofs name it. null: where it listens.',
-  federation: 'Digest of the genesis that counts here. null: the first complete one on the board.',
+  federation:
+    'Digest of the genesis that is served here. null: the first complete one, remembered in the file `federation`.',
   chunkQuotaBytes: 'How much ciphertext may lie in chunks/.',
   limits: 'Of all connections together, then of each.',
 };

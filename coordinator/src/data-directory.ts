@@ -4,7 +4,9 @@ import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBase64Url } from '@wardround/protocol/bytes';
 import { WardroundError } from '@wardround/protocol/errors';
+import { sha256Schema } from '@wardround/protocol/documents/primitives';
 import { type Config, readConfig, renderConfig } from './config.ts';
+import type { FederationPin } from './members.ts';
 
 export const paths = (directory: string) =>
   ({
@@ -12,6 +14,7 @@ export const paths = (directory: string) =>
     invitation: join(directory, 'invitation'),
     aggregatorToken: join(directory, 'aggregator-token'),
     accessSecret: join(directory, 'access-secret'),
+    federation: join(directory, 'federation'),
     lock: join(directory, 'lock'),
     chunks: join(directory, 'chunks'),
   }) as const;
@@ -63,6 +66,32 @@ export async function openDirectory(directory: string): Promise<{ config: Config
     accessSecret: await readSecret(files.accessSecret),
   };
   return { config, secrets };
+}
+
+/**
+ * The federation that this coordinator serves: from the configuration, else the one remembered here.
+ *
+ * @throws WardroundError `federation-invalid`
+ */
+export async function openPin(directory: string, config: Config): Promise<FederationPin> {
+  const file = paths(directory).federation;
+  let federation = config.federation ?? (await readRemembered(file));
+  return {
+    get federation() {
+      return federation;
+    },
+    remember: async (digest) => {
+      federation = digest;
+      await writeDurably(file, `${digest}\n`);
+    },
+  };
+}
+
+async function readRemembered(file: string): Promise<string | null> {
+  if (!(await exists(file))) return null;
+  const digest = sha256Schema.safeParse((await readFile(file, 'utf8')).trimEnd());
+  if (digest.success) return digest.data;
+  throw new WardroundError('federation-invalid', 'not the digest of a genesis', { where: file });
 }
 
 /** 192 bits: nobody guesses it, and it still fits on a line. */

@@ -14,7 +14,7 @@ export interface Identity {
   readonly invited: boolean;
 }
 
-/** What an identity may do at this moment; `member` is what the federation on the board says of it now. */
+/** What an identity may do at this moment. */
 export interface Rights {
   readonly kinds: ReadonlySet<DocumentKind> | 'all';
   readonly topics: 'all' | 'federation';
@@ -49,18 +49,30 @@ const researcherRights: Rights = { kinds: new Set<DocumentKind>(['StudyPlan']), 
 const aggregatorRights: Rights = { kinds: aggregatorKinds, topics: 'all', chunks: 'readAndWrite' };
 const foundingRights: Rights = { kinds: founding, topics: 'federation', chunks: 'none' };
 
+/**
+ * While the board lacks the genesis of the federation that it served, it knows nobody. Then whoever says that it is a member may return
+ * exactly that genesis, which only its founders can have signed; and is a member, or is not, when it is there.
+ */
+const returningRights: Rights = { kinds: new Set<DocumentKind>(['Genesis']), topics: 'federation', chunks: 'none' };
+
+/** What the federation on the board says of a site or researcher; `unknowable` while its genesis is lost. */
+export type Standing = 'member' | 'stranger' | 'unknowable';
+
 /** Null for a party that has no business here (any more). */
-export function rightsOf(identity: Identity, member: boolean): Rights | null {
+export function rightsOf(identity: Identity, standing: Standing): Rights | null {
   switch (identity.role) {
     case 'site':
-      if (member) return memberRights;
-      return identity.invited ? foundingRights : null;
+      return standing === 'member' ? memberRights : outsiderRights(identity, standing);
     case 'researcher':
-      if (member) return researcherRights;
-      return identity.invited ? foundingRights : null;
+      return standing === 'member' ? researcherRights : outsiderRights(identity, standing);
     case 'aggregator':
       return aggregatorRights;
     case 'joining':
       return foundingRights;
   }
+}
+
+function outsiderRights({ invited }: Identity, standing: Standing): Rights | null {
+  if (invited) return foundingRights;
+  return standing === 'unknowable' ? returningRights : null;
 }

@@ -4,26 +4,32 @@ import { applyMemberships, type FederationView, foundFederation } from '@wardrou
 import { thumbprint } from '@wardround/protocol/keys';
 import { UNVERIFIED_kindOf } from '@wardround/protocol/documents/signed';
 import type { Logger } from 'pino';
-import type { Identity } from './identity.ts';
+import type { Identity, Standing } from './identity.ts';
 import type { BoardStore } from './store/board-store.ts';
 
 interface Known {
   /** Names by thumbprint. A site's person (approval key) may connect as well as its agent: both sign records of their own. */
   readonly site: ReadonlyMap<string, string>;
   readonly researcher: ReadonlyMap<string, string>;
+  /** The federation that is served here is not on the board. */
+  readonly lost: boolean;
 }
 
-const nobody: Known = { site: new Map(), researcher: new Map() };
+/** Which federation this coordinator serves: configured, or the first that was complete. Kept beside the board, so that it outlives it. */
+export interface FederationPin {
+  readonly federation: string | null;
+  readonly remember: (federation: string) => Promise<void>;
+}
 
 export class Members {
   readonly #board: BoardStore;
-  readonly #pinned: string | null;
+  readonly #pin: FederationPin;
   readonly #log: Logger;
   #known: Promise<Known> | null = null;
 
-  constructor({ board, pinned, log }: { board: BoardStore; pinned: string | null; log: Logger }) {
+  constructor({ board, pin, log }: { board: BoardStore; pin: FederationPin; log: Logger }) {
     this.#board = board;
-    this.#pinned = pinned;
+    this.#pin = pin;
     this.#log = log;
   }
 
@@ -33,9 +39,17 @@ export class Members {
   }
 
   /** Whether the federation names this key for this role, under this name. */
-  async isMember({ role, name, key }: Pick<Identity, 'role' | 'name' | 'key'>): Promise<boolean> {
-    if (role !== 'site' && role !== 'researcher') return false;
-    return (await this.#read())[role].get(key) === name;
+  async standing({ role, name, key }: Pick<Identity, 'role' | 'name' | 'key'>): Promise<Standing> {
+    if (role !== 'site' && role !== 'researcher') return 'stranger';
+    const known = await this.#read();
+    if (known[role].get(key) === name) return 'member';
+    return known.lost ? 'unknowable' : 'stranger';
+  }
+
+  /** Digest of the genesis that counts here; null before there is one. */
+  async federation(): Promise<string | null> {
+    await this.#read();
+    return this.#pin.federation;
   }
 
   async #read(): Promise<Known> {
@@ -51,7 +65,8 @@ export class Members {
 
   async #readBoard(): Promise<Known> {
     const view = await this.#view();
-    if (view === null) return nobody;
+    if (view === null) return { site: new Map(), researcher: new Map(), lost: this.#pin.federation !== null };
+    if (this.#pin.federation === null) await this.#pin.remember(view.federation);
     const { sites, researchers } = view;
     return {
       site: new Map(
@@ -61,6 +76,7 @@ export class Members {
         ]),
       ),
       researcher: new Map(researchers.map(({ name, signing }) => [thumbprint(signing), name])),
+      lost: false,
     };
   }
 
@@ -79,7 +95,7 @@ export class Members {
 
   async #firstComplete(geneses: readonly string[]): Promise<FederationView | null> {
     const digests = new Set(
-      this.#pinned === null ? geneses.map((jws) => UNVERIFIED_kindOf(jws).digest) : [this.#pinned],
+      this.#pin.federation === null ? geneses.map((jws) => UNVERIFIED_kindOf(jws).digest) : [this.#pin.federation],
     );
     for (const digest of digests) {
       const found = await foundFederation(geneses, digest).catch((error: unknown) => {

@@ -22,7 +22,7 @@ export class Publication {
 
   /** @throws WardroundError `auth-unknown` for a party that was a member and is none any more */
   async rights(identity: Identity): Promise<Rights> {
-    const rights = rightsOf(identity, await this.#members.isMember(identity));
+    const rights = rightsOf(identity, await this.#members.standing(identity));
     if (rights === null) throw new WardroundError('auth-unknown', 'no longer a member of the federation on this board');
     return rights;
   }
@@ -30,12 +30,13 @@ export class Publication {
   /**
    * Stores a record; resolves with its number when it is durable.
    *
-   * @throws WardroundError `publish-kind`, `publish-unfounded`, `publish-topic`, `publish-study`, `publish-signature`, `document-*`, `jws-*`, `json-*`,
+   * @throws WardroundError `publish-kind`, `publish-unfounded`, `publish-federation`, `publish-topic`, `publish-study`, `publish-signature`, `document-*`, `jws-*`, `json-*`,
    * `store-failed`, `auth-unknown`
    */
   async publish({ identity, topic, jws }: { identity: Identity; topic: Topic; jws: string }): Promise<number> {
     const { kind, signer, digest, value } = UNVERIFIED_kindOf(jws);
     requireKind({ kind, identity, rights: await this.rights(identity) });
+    if (kind === 'Genesis') await this.#requireFederation(digest);
     await this.#requireTopic(kind, topic);
     const schema: z.ZodType = documentKinds[kind].schema;
     parseDocument({ kind, schema, value });
@@ -43,6 +44,16 @@ export class Publication {
     const sequence = await this.#board.append({ topic, kind, document: digest, signer, jws });
     if (kind === 'Genesis' || kind === 'Membership') this.#members.changed();
     return sequence;
+  }
+
+  /** A second genesis would be another federation's; a coordinator serves one. */
+  async #requireFederation(digest: string): Promise<void> {
+    const federation = await this.#members.federation();
+    if (federation === null || digest === federation) return;
+    throw new WardroundError('publish-federation', 'this coordinator serves another federation', {
+      expected: federation,
+      got: digest,
+    });
   }
 
   async #requireTopic(kind: DocumentKind, topic: Topic): Promise<void> {

@@ -6,7 +6,7 @@ import { AccessTokens } from './access-token.ts';
 import { Admission } from './admission.ts';
 import { ChunkDirectory } from './chunk-directory.ts';
 import type { Config } from './config.ts';
-import { openDirectory, paths, type Secrets } from './data-directory.ts';
+import { openDirectory, openPin, paths, type Secrets } from './data-directory.ts';
 import { serveHttp } from './http.ts';
 import { lockInstance } from './instance-lock.ts';
 import { Members } from './members.ts';
@@ -80,7 +80,8 @@ async function serve({
   const { board } = store;
   const { limits } = config;
   const chunks = await ChunkDirectory.open({ root: paths(directory).chunks, quotaBytes: config.chunkQuotaBytes });
-  const members = new Members({ board, pinned: config.federation, log });
+  const members = new Members({ board, pin: await openPin(directory, config), log });
+  log.info({ federation: await members.federation() }, 'federation');
   const publication = new Publication({ board, members });
   const tokens = new AccessTokens({ secret: secrets.accessSecret, lifetimeSeconds: limits.accessTokenSeconds, now });
   const http = serveHttp({ chunks, tokens, publication, log });

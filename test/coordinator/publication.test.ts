@@ -1,4 +1,6 @@
 // What may go on the board and who may read: each role's kinds, topics, malformed records, limits, hostile messages.
+import { rm } from 'node:fs/promises';
+import { join as joinPath } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toBase64Url, utf8 } from '@wardround/protocol/bytes';
 import { canonicalJson } from '@wardround/protocol/canonical-json';
@@ -8,7 +10,7 @@ import { signDocument } from '@wardround/protocol/jws';
 import { generateSigningKey } from '@wardround/protocol/keys';
 import { fakeSite } from '../fakes/federation.ts';
 import { type Founded, makeFounded, siteOf, statusRecord } from '../fakes/board.ts';
-import { type LocalCoordinator, type Proof, RawParty, startLocal } from '../fakes/raw-party.ts';
+import { type LocalCoordinator, type Proof, RawParty, restart, startLocal } from '../fakes/raw-party.ts';
 
 let coordinator: LocalCoordinator;
 const founded: Founded = await makeFounded();
@@ -271,6 +273,36 @@ describe('a federation that changes', () => {
     );
     for (const raw of [founder, removed]) raw.close();
     await local.dispose();
+  });
+
+  it('is one: another genesis is refused, and the one that it lost is taken from whoever brings it', async () => {
+    const local = await startLocal();
+    const founder = await join(local, 'joining');
+    for (const jws of founded.federation.records) await founder.code('publish', { topic: 'federation', jws });
+    const other = (await makeFounded()).federation.records[0];
+    expect(await founder.code('publish', { topic: 'federation', jws: other })).toBe('publish-federation');
+    founder.close();
+    await local.close();
+    for (const end of ['', '-wal', '-shm']) await rm(joinPath(local.directory, `board.sqlite${end}`), { force: true });
+    const again = await restart(local);
+    const outsider = await RawParty.connect(again.listening);
+    const who = { coordinator: again, role: 'site', name: 'x', key: generateSigningKey() } as const;
+    expect((await outsider.prove(who)).error).toBeUndefined();
+    expect(await outsider.code('publish', { topic: 'federation', jws: other })).toBe('publish-federation');
+    const bundles = (await sign('KeyBundle', { ...bundle, party: { role: 'site', ...site.site } }, site.approval)).jws;
+    expect(await outsider.code('publish', { topic: 'federation', jws: bundles })).toBe('publish-unfounded');
+    expect(await outsider.code('publish', { topic: study, jws: statuses[0] })).toBe('publish-unfounded');
+    for (const jws of founded.federation.records) {
+      expect(await outsider.code('publish', { topic: 'federation', jws })).toBe('accepted');
+    }
+    expect(await outsider.code('publish', { topic: 'federation', jws: founded.federation.records[0] })).toBe(
+      'auth-unknown',
+    );
+    const member = await RawParty.connect(again.listening);
+    await member.prove({ coordinator: again, role: 'site', name: 'a', key: site.agent });
+    expect(await member.code('publish', { topic: 'federation', jws: founded.plan.jws })).toBe('accepted');
+    for (const raw of [outsider, member]) raw.close();
+    await again.dispose();
   });
 
   it('lets an invited site return a lost one, and says what is still lacking', async () => {

@@ -26,12 +26,12 @@ export function siteOf({ federation }: Founded, index = 0): FakeSite {
   return site;
 }
 
-/** Connects a site with its agent key and the invitation. */
+/** Connects a site with its agent key, and with the invitation where `invitedTo` names a directory. */
 export async function connectSite(
   { url }: Pick<CoordinatorProcess, 'url'>,
-  { site, directory, ...options }: { site: FakeSite; directory: CoordinatorDirectory } & Partial<ConnectOptions>,
+  { site, invitedTo, ...options }: { site: FakeSite; invitedTo?: CoordinatorDirectory } & Partial<ConnectOptions>,
 ): Promise<RelayConnection> {
-  const prove = proveWith({ role: 'site', name: site.name, key: site.agent, token: directory.invitation });
+  const prove = proveWith({ role: 'site', name: site.name, key: site.agent, token: invitedTo?.invitation });
   return await connectRelay({ url, prove, proxyUrl: null, ...options });
 }
 

@@ -25,10 +25,18 @@ export async function startLocal(limits: Partial<Config['limits']> = {}): Promis
   const directory = join(home, 'coordinator');
   const config = { ...defaultConfig, port: 0, limits: { ...defaultConfig.limits, ...limits } };
   const secrets = await initialise(directory, config);
+  return await restart({ directory, secrets });
+}
+
+/** Starts again on the directory of one that was closed. */
+export async function restart({
+  directory,
+  secrets,
+}: Pick<LocalCoordinator, 'directory' | 'secrets'>): Promise<LocalCoordinator> {
   const running = await startCoordinator({ directory, databaseUrl: undefined, log: pino({ level: 'silent' }) });
   const dispose = async (): Promise<void> => {
     await running.close();
-    await rm(home, { recursive: true, force: true });
+    await rm(join(directory, '..'), { recursive: true, force: true });
   };
   return { ...running, secrets, directory, dispose };
 }

@@ -1,6 +1,7 @@
 // Many records, many followers, one that is slow: everybody gets everything, in order, once. On both stores.
 import { describe, expect, it } from 'vitest';
 import type { BoardRecord } from '@wardround/protocol/relay-port';
+import type { RelayConnection } from '@wardround/relay/connect';
 import { connectSite, found, makeFounded, siteOf, statusRecord } from '../fakes/board.ts';
 import { makeCoordinator } from '../fakes/coordinator-process.ts';
 import { storeEngines } from '../fakes/store-engines.ts';
@@ -15,9 +16,9 @@ describe.each(storeEngines)('a busy board on $name', ({ present, make }) => {
     const coordinator = await directory.start();
     const founded = await makeFounded();
     const study = founded.plan.digest;
-    const connect = async (index: number): Promise<Awaited<ReturnType<typeof connectSite>>> =>
-      await connectSite(coordinator, { site: siteOf(founded, index % 4), directory });
-    const author = await connect(0);
+    const connect = async (index: number): Promise<RelayConnection> =>
+      await connectSite(coordinator, { site: siteOf(founded, index % 4) });
+    const author = await connectSite(coordinator, { site: siteOf(founded), invitedTo: directory });
     await found(author.board, founded);
     const site = siteOf(founded);
     const written = await Promise.all(

@@ -19,8 +19,11 @@ let directory: CoordinatorDirectory;
 let coordinator: CoordinatorProcess;
 const open = new Set<RelayConnection>();
 
-async function connect(index = 0, options: { onRewind?: (topic: string) => void } = {}): Promise<RelayConnection> {
-  const connection = await connectSite(coordinator, { site: siteOf(founded, index), directory, ...options });
+async function connect(
+  index = 0,
+  options: Omit<Parameters<typeof connectSite>[1], 'site'> = {},
+): Promise<RelayConnection> {
+  const connection = await connectSite(coordinator, { site: siteOf(founded, index), ...options });
   open.add(connection);
   return connection;
 }
@@ -29,7 +32,7 @@ beforeAll(async () => {
   founded = await makeFounded();
   directory = await makeCoordinator();
   coordinator = await directory.start();
-  await found((await connect()).board, founded);
+  await found((await connect(0, { invitedTo: directory })).board, founded);
 });
 
 afterAll(async () => {
@@ -38,7 +41,7 @@ afterAll(async () => {
 });
 
 describe('the board over the network', () => {
-  it('lets a founder return the genesis, and knows its key from then on without the invitation', async () => {
+  it('lets a founder return the genesis, and knows its key from then on', async () => {
     const site = siteOf(founded, 1);
     const connection = await connectRelay({
       url: coordinator.url,
