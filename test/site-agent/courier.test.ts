@@ -4,13 +4,18 @@ import { describe, expect, it } from 'vitest';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { ConnectOptions, RelayConnection } from '@wardround/relay/connect';
 import { encodeFrame } from '../../site-agent/src/channel/codec.ts';
+import type { VaultHeader } from '../../site-agent/src/channel/frames.ts';
 import { reachCoordinator } from '../../site-agent/src/courier/reach-coordinator.ts';
 import { launchCourier } from '../../site-agent/src/isolation/launch.ts';
 import { startProcess } from '../../site-agent/src/isolation/start-process.ts';
 import { createMemoryRelay } from '../fakes/memory-relay.ts';
 
+function frame(header: VaultHeader, body?: Uint8Array): Uint8Array {
+  return encodeFrame(header, body);
+}
+
 const hello = { name: 'north', coordinator: 'http://c.example', proxy: null };
-const silent = { debug: (): void => undefined, warn: (): void => undefined };
+const silent = { debug: (): void => undefined, info: (): void => undefined, warn: (): void => undefined };
 
 interface Tried {
   readonly said: string[];
@@ -89,7 +94,7 @@ describe('the courier process', () => {
   it('ends when its pipe closes while it is trying to connect', async () => {
     const child = startProcess(launchCourier());
     // Nobody listens on the port of a server that is gone; the courier tries on.
-    child.stdin.write(encodeFrame({ type: 'hello', name: 'north', coordinator: 'http://127.0.0.1:1', proxy: null }));
+    child.stdin.write(frame({ type: 'hello', name: 'north', coordinator: 'http://127.0.0.1:1', proxy: null }));
     await once(child.stderr, 'data');
     child.stdin.end();
     child.stdout.resume();
@@ -100,7 +105,7 @@ describe('the courier process', () => {
   it.each<[string, Uint8Array]>([
     ['no frame', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
     ['a frame of the other direction', encodeFrame({ type: 'online' })],
-    ['a publication before the hello', encodeFrame({ type: 'publish', id: 1, topic: 'federation' }, Buffer.from('x'))],
+    ['a publication before the hello', frame({ type: 'publish', id: 1, topic: 'federation' }, Buffer.from('x'))],
   ])('ends at %s, and says nothing to the vault', async (_what, bytes) => {
     const child = startProcess(launchCourier());
     const said: Buffer[] = [];

@@ -41,8 +41,8 @@ interface Watched {
   readonly restarts: { role: Role; how: number | string; waitMilliseconds: number }[];
   readonly running: Promise<void>;
   /** The process ids at the n-th readiness, from 1. */
-  ready(n: number): Promise<Readonly<Record<Role, number>>>;
-  said(text: string): Promise<void>;
+  readonly ready: (n: number) => Promise<Readonly<Record<Role, number>>>;
+  readonly said: (text: string) => Promise<void>;
 }
 
 let watched: Watched | undefined;
@@ -169,6 +169,18 @@ describe('a log line', () => {
       { level: 30, message: 'x', code: undefined, fields: { round: 3 } },
     ],
     ['{"level":50,"msg":"x","code":"a-b"}', { level: 50, message: 'x', code: 'a-b', fields: {} }],
+    [
+      '{"at":"x","process":"vault","level":"warn","event":"model-refused","code":"a-b","round":3}',
+      { level: 40, message: 'model-refused', code: 'a-b', fields: { round: 3 } },
+    ],
+    [
+      '{"level":"error","event":"vault-ended","detail":"why"}',
+      { level: 50, message: 'vault-ended: why', code: undefined, fields: {} },
+    ],
+    [
+      '{"level":"loud","event":"x"}',
+      { level: 40, message: '{"level":"loud","event":"x"}', code: undefined, fields: {} },
+    ],
     ['Error: at x', { level: 40, message: 'Error: at x', code: undefined, fields: {} }],
     ['{"level":"30"}', { level: 40, message: '{"level":"30"}', code: undefined, fields: {} }],
   ])('%s', (line, expected) => {

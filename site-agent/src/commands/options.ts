@@ -81,10 +81,13 @@ export function parseNames(text: string | undefined, option: string): readonly s
 }
 
 /** @throws WardroundError `usage-number` */
-export function parseCount(text: string, option: string): number {
-  const parsed = z.coerce.number().int().min(0).max(1000).safeParse(text);
+export function parseCount(text: string, option: string, largest = 1000): number {
+  const parsed = z.coerce.number().int().min(0).max(largest).safeParse(text);
   if (!/^\d+$/.test(text) || !parsed.success) {
-    throw new WardroundError('usage-number', `--${option} is a whole number`, { expected: '0 to 1000', got: text });
+    throw new WardroundError('usage-number', `--${option} is a whole number`, {
+      expected: `0 to ${largest}`,
+      got: text,
+    });
   }
   return parsed.data;
 }

@@ -8,15 +8,23 @@ import { federationDraft } from './federation-draft.ts';
 import { federationFingerprint } from './federation-fingerprint.ts';
 import { federationSign } from './federation-sign.ts';
 import { commandHelp, overview } from './help.ts';
+import { siteApprove } from './site-approve.ts';
+import { siteConsent, siteRefuse, siteWithdraw } from './site-decide.ts';
 import { siteInit } from './site-init.ts';
 import { siteJoin } from './site-join.ts';
 import { siteStart } from './site-start.ts';
+import { siteStudies } from './site-studies.ts';
 import { parseTyped } from './typed.ts';
 
 export const commands: readonly Command[] = [
   siteInit,
   siteJoin,
   siteStart,
+  siteStudies,
+  siteApprove,
+  siteRefuse,
+  siteWithdraw,
+  siteConsent,
   federationDraft,
   federationFingerprint,
   federationSign,

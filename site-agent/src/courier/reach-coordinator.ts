@@ -11,7 +11,7 @@ const fatalCodes: ReadonlySet<string> = new Set(['relay-url', 'relay-proxy', 're
 export interface Reach {
   readonly hello: Hello;
   readonly link: Pick<VaultLink, 'prove' | 'online' | 'rewound'>;
-  readonly log: RelayLog;
+  readonly log: RelayLog & { readonly info: (fields: object, message: string) => void };
   readonly signal: AbortSignal;
   /** Injected by tests. */
   readonly connect?: (options: ConnectOptions) => Promise<RelayConnection>;
@@ -33,7 +33,7 @@ export async function reachCoordinator(reach: Reach): Promise<RelayConnection> {
     try {
       const relay = await connect(options);
       await link.online(true);
-      log.warn({ coordinator: hello.coordinator }, 'connected');
+      log.info({ coordinator: hello.coordinator }, 'connected');
       return relay;
     } catch (error) {
       const { code, message } = describeError(error);
