@@ -1,6 +1,8 @@
 // The board's store on both databases: numbers without gaps, each record once, pages, resumption, durability, kills.
-import { spawn } from 'node:child_process';
-import { resolve } from 'node:path';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -17,6 +19,8 @@ const record = (jws: string, topic = 'federation'): NewRecord => ({
   signer: 'signer',
   jws,
 });
+const straceWorks = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
+if (!straceWorks) console.warn('SKIPPED: no strace here that may trace, so no system call is looked at');
 const start = { after: 0, chain: null };
 const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index + 1);
 
@@ -128,11 +132,7 @@ describe.each(storeEngines)('the board on $name', ({ present, make }) => {
 
   it('has every record that a killed process acknowledged', async () => {
     const writer = resolve('test/fakes/store-writer.ts');
-    const child = spawn(process.execPath, [
-      writer,
-      place.directory,
-      ...(place.databaseUrl === undefined ? [] : [place.databaseUrl]),
-    ]);
+    const child = spawn(process.execPath, [writer, place.directory, place.databaseUrl ?? '']);
     await store.close();
     child.stdin.write('go\n');
     const acknowledged: string[] = [];
@@ -204,6 +204,24 @@ describe('durability', () => {
     const store = await openStore({ ...place, now });
     expect(store.durability?.()).toEqual({ journalMode: 'wal', synchronous: 2 });
     await store.close();
+    await place.dispose();
+  });
+
+  it.skipIf(!straceWorks)('is an fsync of the log before each acknowledgement, as the kernel sees it', async () => {
+    const place = await sqlite?.make();
+    if (place === undefined) throw new Error('no place');
+    const trace = join(place.directory, 'trace');
+    const writer = [process.execPath, resolve('test/fakes/store-writer.ts'), place.directory, '', '1', '25'];
+    const child = spawn('strace', ['-f', '-y', '-e', 'trace=fsync,fdatasync,write', '-o', trace, ...writer]);
+    child.stdin.write('go\n');
+    await once(child.stdout.resume(), 'end');
+    const events = (await readFile(trace, 'utf8')).split('\n').flatMap((line) => {
+      if (/f(?:data)?sync\(\d+<[^>]*board\.sqlite-wal>\) += 0/.test(line)) return ['sync'];
+      return line.includes('lane-0-record-') && line.includes('write(1<') ? ['acknowledged'] : [];
+    });
+    expect(events.filter((event) => event === 'acknowledged')).toHaveLength(25);
+    const unsynced = events.filter((event, index) => event === 'acknowledged' && events[index - 1] !== 'sync');
+    expect(unsynced).toEqual([]);
     await place.dispose();
   });
 
