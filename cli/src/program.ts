@@ -14,6 +14,7 @@ const groups: Readonly<Record<string, Group>> = {
   researcher: async (program) => (await import('./commands/researcher.ts')).addResearcherCommands(program),
   release: async (program) => (await import('./commands/release.ts')).addReleaseCommands(program),
   data: async (program) => (await import('./commands/data.ts')).addDataCommands(program),
+  demo: async (program) => (await import('./commands/demo.ts')).addDemoCommand(program),
   audit: async (program) => (await import('./commands/audit.ts')).addAuditCommands(program),
   evidence: async (program) => (await import('./commands/evidence.ts')).addEvidenceCommands(program),
 };
