@@ -52,7 +52,10 @@ afterEach(async () => {
   watched = undefined;
 });
 
-function watch(launches: Supervised['launches']): Watched {
+function watch(
+  launches: Supervised['launches'],
+  examine = async (): Promise<void> => await Promise.resolve(),
+): Watched {
   const stop = new AbortController();
   const heard: string[] = [];
   const restarts: Watched['restarts'] = [];
@@ -78,6 +81,7 @@ function watch(launches: Supervised['launches']): Watched {
       tell();
     },
     onRestart: (restart) => void restarts.push(restart),
+    examine: examine,
     wait: async () => await Promise.resolve(),
     now: () => 0,
   });
@@ -148,6 +152,26 @@ describe('a supervisor', () => {
     expect(isAlive(pids.vault) && isAlive(pids.courier)).toBe(true);
     supervisor.kill('SIGKILL');
     await Promise.all([gone(pids.vault), gone(pids.courier)]);
+  });
+});
+
+describe('a supervisor whose vault never became ready', () => {
+  const early = { vault: launch('vault', 'exit 1'), courier: launch('courier') };
+
+  it('stops with what is wrong with the machine', async () => {
+    const { running, restarts } = watch(early, async () => await Promise.reject(new Error('no namespaces here')));
+    await expect(running).rejects.toThrow('no namespaces here');
+    expect(restarts).toEqual([]);
+  });
+
+  it('goes on where nothing is', async () => {
+    let examined = 0;
+    const { stop, restarts, running } = watch(early, async () => void (await Promise.resolve((examined += 1))));
+    while (restarts.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    stop.abort();
+    await running;
+    expect(examined).toBeGreaterThanOrEqual(2);
+    expect(restarts[0]).toMatchObject({ role: 'vault', how: 1 });
   });
 });
 

@@ -46,7 +46,6 @@ async function requireStartable({ paths, config }: OpenSite, around: Surrounding
   if (config.vaultIsolation === 'vaultNotIsolated')
     around.progress('WEAKNESS vaultNotIsolated: the vault could reach the network');
   if ((await readFounding(paths)) === null) around.progress('the federation is not complete yet; waiting for it');
-  await requireIsolation(config.vaultIsolation);
 }
 
 async function runAgent({
@@ -86,6 +85,8 @@ async function runAgent({
       const message = `the ${role} ended (${how}); starting both again in ${waitMilliseconds / 1000} s`;
       log.line('supervisor', { level: 40, message, code: undefined, fields: { role, how } });
     },
+    // The vault looks for itself, each time it starts, whether it is off the network. This says why it could not even start.
+    examine: async () => await requireIsolation(config.vaultIsolation),
     wait: async (milliseconds, signal) => await sleep(milliseconds, undefined, { signal }).catch(() => undefined),
     now: () => performance.now(),
   });

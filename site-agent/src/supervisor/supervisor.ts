@@ -17,6 +17,11 @@ export interface Supervised {
   /** The vault said that it is ready. Called at every (re)start. */
   readonly onReady: (pids: Readonly<Record<Role, number | undefined>>) => void;
   readonly onRestart: (ended: Ending & { readonly waitMilliseconds: number }) => void;
+  /**
+   * Called when a life ended before the vault was ready: throws where this machine is the reason, so that people read that
+   * instead of a wrapper's last words.
+   */
+  readonly examine: () => Promise<void>;
   /** Resolves after so long, or when the signal aborts. */
   readonly wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   readonly now: () => number;
@@ -25,7 +30,8 @@ export interface Supervised {
 /**
  * Runs both processes until `signal` aborts; whatever dies is started again, its partner with it.
  *
- * @throws WardroundError `agent-refused` where a process says that restarting is useless; its own last error is in the message
+ * @throws WardroundError the code of a process' own last error, or `agent-refused`, where it says that restarting is useless; what
+ * `examine` throws
  */
 export async function supervise(supervised: Supervised): Promise<void> {
   const { launches, signal, graceMilliseconds, onReady, onRestart, wait, now } = supervised;
@@ -33,15 +39,20 @@ export async function supervise(supervised: Supervised): Promise<void> {
   while (!signal.aborted) {
     const startedAt = now();
     let lastError: LogLine | undefined;
+    let wasReady = false;
     const pair: Pair = new Pair(launches, (role, line) => {
       if (line.level >= 50) lastError = line;
-      if (role === 'vault' && line.message === 'ready') onReady(pair.pids);
+      if (role === 'vault' && line.message === 'ready') {
+        wasReady = true;
+        onReady(pair.pids);
+      }
       supervised.onLine(role, line);
     });
     const ending = await Promise.race([pair.ended, aborted(signal)]);
     await pair.stop(graceMilliseconds);
     if (ending === 'aborted' || signal.aborted) return;
     if (ending.how === uselessToRestart) throw refused(ending.role, lastError);
+    if (!wasReady) await supervised.examine();
     const waitMilliseconds = backoff.next(now() - startedAt);
     onRestart({ ...ending, waitMilliseconds });
     await wait(waitMilliseconds, signal);

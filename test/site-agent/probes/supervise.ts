@@ -15,6 +15,7 @@ await supervise({
   onLine: () => undefined,
   onReady: (pids) => void process.stdout.write(`${JSON.stringify(pids)}\n`),
   onRestart: () => undefined,
+  examine: async () => await Promise.resolve(),
   wait: async () => await Promise.resolve(),
   now: () => 0,
 });
