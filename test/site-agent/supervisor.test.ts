@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
+import { setTimeout as poll } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sitePaths } from '../../site-agent/src/config/site-paths.ts';
 import type { Launch } from '../../site-agent/src/isolation/launch.ts';
@@ -32,7 +33,7 @@ function isAlive(pid: number): boolean {
 
 /** Resolves when no process has this id (any more): the system tells nobody about the end of another's child. */
 async function gone(pid: number): Promise<void> {
-  while (isAlive(pid)) await new Promise((resolve) => setImmediate(resolve));
+  while (isAlive(pid)) await poll(10);
 }
 
 interface Watched {
@@ -132,7 +133,7 @@ describe('a supervisor', () => {
   it('goes on trying where a program cannot be started at all', async () => {
     const missing = { command: '/nowhere/unshare', args: [], env: {} };
     const { stop, restarts, running } = watch({ vault: missing, courier: launch('courier') });
-    while (restarts.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    while (restarts.length < 2) await poll(10);
     stop.abort();
     await running;
     expect(restarts.map(({ role, waitMilliseconds }) => [role, waitMilliseconds]).slice(0, 2)).toEqual([
@@ -167,7 +168,7 @@ describe('a supervisor whose vault never became ready', () => {
   it('goes on where nothing is', async () => {
     let examined = 0;
     const { stop, restarts, running } = watch(early, async () => void (await Promise.resolve((examined += 1))));
-    while (restarts.length < 2) await new Promise((resolve) => setImmediate(resolve));
+    while (restarts.length < 2) await poll(10);
     stop.abort();
     await running;
     expect(examined).toBeGreaterThanOrEqual(2);
