@@ -84,7 +84,11 @@ export class FakeEnclave {
     }
   }
 
-  async publish<K extends DocumentKind>(kind: K, value: DocumentOf<K>, key: SigningKey = this.receiptKey): Promise<Verified<K>> {
+  async publish<K extends DocumentKind>(
+    kind: K,
+    value: DocumentOf<K>,
+    key: SigningKey = this.receiptKey,
+  ): Promise<Verified<K>> {
     const signed = await sign(kind, value, key);
     await this.connection.board.publish(this.#plan.digest, signed.jws);
     await this.sync();
@@ -105,7 +109,10 @@ export class FakeEnclave {
   }
 
   /** Opens with all approvals and statements that the board shows, from the receipt given. */
-  async open(change: Change<'SessionOpen'> = {}, resumes: Verified<'RoundReceipt'> | null = null): Promise<Verified<'SessionOpen'>> {
+  async open(
+    change: Change<'SessionOpen'> = {},
+    resumes: Verified<'RoundReceipt'> | null = null,
+  ): Promise<Verified<'SessionOpen'>> {
     await this.sync();
     const challenge = this.challengeRecord?.digest ?? '';
     const statements = this.records.of('ResumeStatement').filter(({ value }) => value.challenge === challenge);
@@ -189,7 +196,11 @@ export class FakeEnclave {
       round,
       attempt: this.nextAttempt,
       base: { checkpoint: checkpointDigest(encodeCheckpoint(base)), model: modelDigest(base.model) },
-      roster: this.#plan.value.sites.roster.map(({ name, agent }) => ({ name, agent, weight: approvals.get(name) ?? 1 })),
+      roster: this.#plan.value.sites.roster.map(({ name, agent }) => ({
+        name,
+        agent,
+        weight: approvals.get(name) ?? 1,
+      })),
       rollsForward: null,
       roundKey: roundKey.publicKey,
       maskMaterial: null,
@@ -210,7 +221,9 @@ export class FakeEnclave {
   /** Every contribution to the order, opened. */
   async openAll(order: Verified<'RoundOrder'>): Promise<readonly Opened[]> {
     await this.sync();
-    return await Promise.all(this.contributionsTo(order).map(async (contribution) => await this.#open(order, contribution)));
+    return await Promise.all(
+      this.contributionsTo(order).map(async (contribution) => await this.#open(order, contribution)),
+    );
   }
 
   async #open(order: Verified<'RoundOrder'>, { value }: Verified<'Contribution'>): Promise<Opened> {
@@ -239,7 +252,11 @@ export class FakeEnclave {
     return concatBytes(...pieces);
   }
 
-  async *plain(order: Verified<'RoundOrder'>, value: DocumentOf<'Contribution'>, info: Bytes): AsyncGenerator<Uint8Array> {
+  async *plain(
+    order: Verified<'RoundOrder'>,
+    value: DocumentOf<'Contribution'>,
+    info: Bytes,
+  ): AsyncGenerator<Uint8Array> {
     const privateKey = this.#roundKeys.get(order.digest);
     if (privateKey === undefined) throw new Error('no round key');
     const enc = fromBase64Url(value.encapsulation);
@@ -247,7 +264,9 @@ export class FakeEnclave {
   }
 
   async *#chunks(manifest: string): AsyncGenerator<Bytes> {
-    const { chunks }: { chunks: string[] } = JSON.parse(new TextDecoder().decode(await this.connection.chunks.get(manifest)));
+    const { chunks }: { chunks: string[] } = JSON.parse(
+      new TextDecoder().decode(await this.connection.chunks.get(manifest)),
+    );
     for (const digest of chunks) yield await this.connection.chunks.get(digest);
   }
 
@@ -259,7 +278,10 @@ export class FakeEnclave {
     const contributions = this.contributionsTo(order);
     const present = new Set(opened.map(({ site }) => site));
     const rolled = this.receipts.find(({ digest }) => digest === order.value.rollsForward);
-    const previous = rolled === undefined ? (this.receipts.findLast(({ value }) => value.round === order.value.round - 1)?.digest ?? null) : rolled.value.previous;
+    const previous =
+      rolled === undefined
+        ? (this.receipts.findLast(({ value }) => value.round === order.value.round - 1)?.digest ?? null)
+        : rolled.value.previous;
     const receipt = await this.publish('RoundReceipt', {
       kind: 'RoundReceipt',
       version: 1,

@@ -24,7 +24,13 @@ import { Vault } from '../../site-agent/src/vault/vault.ts';
 import { updateTensors } from '../../site-agent/src/vault/update-tensors.ts';
 import { makeWorld, measurement, policyFor, type World } from '../attestation/world.ts';
 import { FakeEnclave } from '../fakes/fake-enclave.ts';
-import { type FakeFederation, foundFakeFederation, signFakePlan, signFakeRelease, type SiteKeys } from '../fakes/fake-federation.ts';
+import {
+  type FakeFederation,
+  foundFakeFederation,
+  signFakePlan,
+  signFakeRelease,
+  type SiteKeys,
+} from '../fakes/fake-federation.ts';
 import { FakeSite } from '../fakes/fake-site.ts';
 import { createMemoryRelay, type MemoryRelay } from '../fakes/memory-relay.ts';
 
@@ -46,6 +52,8 @@ const asItIs: Wrap = (_name, port) => port;
 export interface WorldOptions {
   readonly plan?: (plan: StudyPlan) => StudyPlan;
   readonly colludingSites?: number;
+  /** Keys and documents of another world, for tests that need many. */
+  readonly like?: VaultWorld;
 }
 
 export class VaultWorld {
@@ -85,12 +93,13 @@ export class VaultWorld {
     this.own = own;
     const now = (): Date => this.now;
     this.peers = others.map(
-      (keys, i) => new FakeSite({ keys, index: i, relay: this.relay, federation: parts.federation, plan: parts.plan, now }),
+      (keys, i) =>
+        new FakeSite({ keys, index: i, relay: this.relay, federation: parts.federation, plan: parts.plan, now }),
     );
   }
 
-  static async create({ plan, colludingSites = 1 }: WorldOptions = {}): Promise<VaultWorld> {
-    const federation = await foundFakeFederation({ colludingSites });
+  static async create({ plan, colludingSites = 1, like }: WorldOptions = {}): Promise<VaultWorld> {
+    const federation = like?.federation ?? (await foundFakeFederation({ colludingSites }));
     const paths = sitePaths(await mkdtemp(join(tmpdir(), 'wardround-vault-')));
     for (const directory of siteDirectories(paths)) await mkdir(directory, { recursive: true, mode: 0o700 });
     const records = federation.records;
@@ -98,8 +107,8 @@ export class VaultWorld {
     const world = new VaultWorld({
       paths,
       federation,
-      plan: await signFakePlan(federation, plan),
-      release: await signFakeRelease(federation, measurement),
+      plan: like?.plan ?? (await signFakePlan(federation, plan)),
+      release: like?.release ?? (await signFakeRelease(federation, measurement)),
       attestation: await attestationWorld(),
     });
     for (const jws of [...records, world.release.jws, world.plan.jws]) world.relay.forge('federation', jws);
@@ -177,7 +186,10 @@ export class VaultWorld {
 
   /** The site's rows, frozen. */
   async snapshot(rows = 12): Promise<FrozenSnapshot> {
-    const column = (name: string, value: (row: number) => number): { type: 'number'; name: string; values: number[] } => ({
+    const column = (
+      name: string,
+      value: (row: number) => number,
+    ): { type: 'number'; name: string; values: number[] } => ({
       type: 'number',
       name,
       values: Array.from({ length: rows }, (_, row) => value(row)),
@@ -233,7 +245,7 @@ export class VaultWorld {
     const { vault } = this;
     if (vault === null) throw new Error('no vault');
     const connection = this.relay.connect('a');
-    for (let before = -1; before !== this.relay.records.length; ) {
+    for (let before = -1; before !== this.relay.records.length;) {
       before = this.relay.records.length;
       for (const topic of ['federation', ...vault.studies.keys()]) {
         for await (const { jws } of connection.snapshot(topic)) await vault.receive(topic, jws);
@@ -244,7 +256,7 @@ export class VaultWorld {
   }
 
   async pumpAll(): Promise<void> {
-    for (let before = -1; before !== this.relay.records.length; ) {
+    for (let before = -1; before !== this.relay.records.length;) {
       before = this.relay.records.length;
       await this.pump();
       for (const peer of this.peers) await peer.act();

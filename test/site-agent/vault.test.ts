@@ -18,7 +18,9 @@ describe('a study at a site', () => {
     expect(world.said('Contribution')).toHaveLength(2);
     expect(world.said('Cosignature').map(({ receipt }) => receipt)).toEqual([first.digest, second.digest]);
     expect(world.checks()).toEqual(['study-complete null']);
-    expect(world.status?.studies.map(({ state, roundsContributed }) => [state, roundsContributed])).toEqual([['complete', 2]]);
+    expect(world.status?.studies.map(({ state, roundsContributed }) => [state, roundsContributed])).toEqual([
+      ['complete', 2],
+    ]);
     expect(world.trainings).toBe(2);
   });
 });

@@ -1,5 +1,6 @@
 // After the last round: what the federation was worth to this site (kept here), and the model's release where enough people agreed.
 import { decodeCheckpoint } from '@wardround/learning/checkpoint';
+import { WardroundError } from '@wardround/protocol/errors';
 import { encodeSafetensors } from '@wardround/protocol/safetensors';
 import { type ClosedRound, newestRound } from '../../gate/chain.ts';
 import { consentsTo, SealedRelease } from '../../gate/sealed-release.ts';
@@ -22,13 +23,19 @@ export function roundsContributed(study: Pick<Study, 'site' | 'chain'>): number 
     .filter(({ receipts }) => receipts.some(({ value }) => value.contributors.some((c) => c.site === site))).length;
 }
 
+/** The results first, then the word that the study is complete here: a kill between the two must not lose either. */
 export async function finish(study: Study): Promise<void> {
   const final = finalRound(study);
-  if (final === undefined || (await study.ports.files.readResults(study.digest)) !== null) return;
-  const bytes = await study.ports.files.readCheckpoint(study.digest, final.round);
-  if (bytes === null) return;
-  const data = await study.data();
+  if (final === undefined) return;
+  if ((await study.ports.files.readResults(study.digest)) === null) await writeResults(study, final);
+  await study.say('study-complete', null, { session: null, round: null, attempt: null });
+}
+
+async function writeResults(study: Study, final: ClosedRound): Promise<void> {
   const { plan, site, ports } = study;
+  const bytes = await ports.files.readCheckpoint(study.digest, final.round);
+  if (bytes === null) throw new WardroundError('checkpoint-lost', 'the final model is not on disk', { action: 'stop' });
+  const data = await study.data();
   const { encoded } = data;
   await ports.files.writeResults(study.digest, {
     study: study.digest,
@@ -42,7 +49,6 @@ export async function finish(study: Study): Promise<void> {
     roundsContributed: roundsContributed(study),
     backend: await ports.learner.describe(),
   });
-  await study.say('study-complete', null, { session: null, round: null, attempt: null });
   ports.log({ level: 'info', event: 'study-complete', study: study.digest });
 }
 
