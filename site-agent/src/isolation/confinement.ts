@@ -94,6 +94,8 @@ function bubblewrap({ readable, writable }: View, command: readonly string[]): r
       .flatMap((path) => ['--ro-bind', path, path]),
     ...present(readable).flatMap((path) => ['--ro-bind', path, path]),
     ...writable.flatMap((path) => ['--bind', path, path]),
+    '--remount-ro',
+    '/',
     '--',
     ...command,
   ];

@@ -12,7 +12,8 @@ export interface Launch {
   readonly env: Readonly<Record<string, string>>;
 }
 
-const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Where the wrapper's tools are looked for, unless the agent's own environment says where. */
+const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** @param script what runs instead of the vault: the tests' probe */
 export function launchVault(paths: SitePaths, isolation: VaultIsolation, script: string = vaultMain): Launch {
@@ -38,7 +39,7 @@ export function launchCourier(script: string = courierMain): Launch {
     command: process.execPath,
     // No eval where hostile bytes arrive first. (Apache Arrow needs it, so the vault cannot forbid it.)
     args: [...nodeFlags({ readable, writable: [] }), '--disallow-code-generation-from-strings', script],
-    env: { PATH: path, ...inherited(['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR']) },
+    env: { ...inherited(['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR']) },
   };
 }
 
@@ -66,7 +67,7 @@ function launchConfined(
   const node = [process.execPath, ...nodeFlags(view), script, ...args];
   const shown = { ...view, readable: [process.execPath, ...view.readable] };
   const [command = process.execPath, ...rest] = confined(isolation, shown, node);
-  return { command, args: rest, env: { PATH: path, ...inherited(['XDG_RUNTIME_DIR']) } };
+  return { command, args: rest, env: { PATH: usualPath, ...inherited(['PATH', 'XDG_RUNTIME_DIR']) } };
 }
 
 function inherited(names: readonly string[]): Record<string, string> {

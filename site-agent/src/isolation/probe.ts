@@ -13,7 +13,7 @@ import { sitePaths } from '../config/site-paths.ts';
 import { type Launch, launchVault } from './launch.ts';
 
 const probeScript = join(import.meta.dirname, 'probe-child.ts');
-const reportSchema = z.strictObject({ tcp: z.boolean(), udp: z.boolean() });
+const reportSchema = z.strictObject({ tcp: z.boolean() });
 const limitMilliseconds = 20_000;
 
 export interface ProbeResult {
@@ -36,7 +36,8 @@ export async function probeIsolation(isolation: VaultIsolation): Promise<ProbeRe
     // The vault's own argument is its directory; the probe's are the ports that would hear it.
     const args = [...launch.args.slice(0, -1), String(targets.tcpPort), String(targets.udpPort)];
     const report = reportSchema.parse(JSON.parse(await output({ ...launch, args })));
-    const reached = [...(report.tcp ? ['TCP'] : []), ...(report.udp ? ['UDP'] : []), ...targets.heard()];
+    // A datagram may be sent into an inner loopback: only what arrived here has come through.
+    const reached = [...(report.tcp ? ['TCP'] : []), ...targets.heard()];
     if (reached.length === 0) return { isolation, works: true, reason: '' };
     return { isolation, works: false, reason: `${[...new Set(reached)].join(' and ')} came through` };
   } catch (error) {
