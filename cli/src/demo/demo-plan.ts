@@ -39,7 +39,7 @@ cohort:
   standardise: perSite
   split: { testFraction: 0.34, seed: ${seed} }
 model: { kind: logisticRegression, l2: 0 }
-training: { optimizer: sgd, learningRate: 0.01, batchSize: 4, steps: 100, seed: ${seed} }
+training: { optimizer: sgd, learningRate: 0.1, batchSize: 32, steps: 20, seed: ${seed} }
 strategy: { name: fedAvg }
 rounds: ${rounds}
 sites:

@@ -30,7 +30,7 @@ export interface Founded {
 export const siteDir = (directory: string, { name }: DemoHospital): string => join(directory, 'sites', name);
 
 export async function found(stage: Stage): Promise<Founded> {
-  const { story, crew, hospitals } = stage;
+  const { story, hospitals } = stage;
   story.heading('founding');
   const { coordinator, invitation, aggregatorToken } = await openCoordinator(stage);
   const enclave = await makeAggregator(stage, { coordinator, aggregatorToken });
@@ -40,13 +40,10 @@ export async function found(stage: Stage): Promise<Founded> {
     ...hospitals.map(async (hospital) => await introduceSite(stage, hospital, { coordinator, invitation })),
   ]);
   const fingerprint = await signGenesis(stage, invitation);
-  await publishRelease(stage, { ...enclave, invitation });
-  await crew.start('aggregator', ['aggregator', 'start', '--dir', 'aggregator']);
-  story.tell(
-    'enclave',
-    `connected out to the coordinator; measurement ${enclave.measurement.slice(0, 16)}… (SIMULATED PLATFORM)`,
-  );
-  await Promise.all(hospitals.map(async (hospital) => await startSite(stage, hospital)));
+  await Promise.all([
+    publishRelease(stage, { ...enclave, invitation }),
+    ...hospitals.map(async (hospital) => await startSite(stage, hospital)),
+  ]);
   return { coordinator, invitation, measurement: enclave.measurement, fingerprint };
 }
 
@@ -197,4 +194,10 @@ async function publishRelease(
 async function startSite({ crew, story, directory }: Stage, hospital: DemoHospital): Promise<void> {
   await crew.start(hospital.name, ['site', 'start', '--dir', siteDir(directory, hospital)]);
   story.tell(hospital.name, 'its agent runs: vault (data, no network) and courier (network, no data)');
+}
+
+export async function startEnclave({ crew, story }: Stage, measurement: string): Promise<void> {
+  await crew.start('aggregator', ['aggregator', 'start', '--dir', 'aggregator']);
+  const short = `${measurement.slice(0, 16)}…`;
+  story.tell('enclave', `connected out to the coordinator; measurement ${short} (SIMULATED PLATFORM)`);
 }

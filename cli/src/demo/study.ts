@@ -3,7 +3,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answer, launched, modelOpened } from './answers.ts';
 import { demoPlan } from './demo-plan.ts';
-import { type Founded, siteDir, type Stage } from './founding.ts';
+import { type Founded, siteDir, type Stage, startEnclave } from './founding.ts';
 import { untilStudy } from './site-files.ts';
 
 /** The weaknesses of the demo: a person types each. */
@@ -16,7 +16,7 @@ export interface Ran {
 
 export async function runStudy(
   stage: Stage,
-  { fingerprint }: Founded,
+  { fingerprint, measurement }: Founded,
   { rounds, seed, signal }: { rounds: number; seed: number; signal: AbortSignal },
 ): Promise<Ran> {
   const { story, crew, directory, hospitals } = stage;
@@ -29,7 +29,7 @@ export async function runStudy(
   story.tell('researcher', `heard the fingerprint too, signed plan.yaml and launched it: study ${study.slice(0, 12)}`);
   await Promise.all(hospitals.map(async (hospital) => await approve(stage, hospital, { study, signal })));
   story.heading(`${rounds} rounds`);
-  await watch(stage, study);
+  await Promise.all([startEnclave(stage, measurement), watch(stage, study)]);
   await release(stage, study, signal);
   const exported = await exportRecords(stage, study);
   return { study, exported };
@@ -43,6 +43,7 @@ async function approve(
   const dir = siteDir(directory, hospital);
   await untilStudy(dir, { study, holds: ({ state }) => state === 'awaiting-decision', signal });
   await crew.run(['site', 'approve', study, '--dir', dir, '--accept', weaknesses.join(','), '--yes']);
+  await untilStudy(dir, { study, holds: ({ state }) => state !== 'awaiting-decision', signal });
   story.tell(hospital.name, `read the plan, froze a snapshot, typed the weaknesses, approved`);
 }
 
