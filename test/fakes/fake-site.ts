@@ -231,6 +231,7 @@ export class FakeSite {
       info,
       recipient: parts.recipient ?? value.roundKey,
     });
+    this.#done.add(order.digest);
     this.lastSealed = { round: value.round, attempt: Math.max(value.attempt, this.lastSealed?.attempt ?? 0) };
     const contribution: DocumentOf<'Contribution'> = {
       kind: 'Contribution',
