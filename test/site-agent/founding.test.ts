@@ -366,6 +366,41 @@ describe('a change of members', () => {
     expect((await admit('west')).json).toMatchObject({ sequence: 1, proposals: [] });
   });
 
+  it('admits a site, which then hears the fingerprint and keeps the federation as its own', async () => {
+    const federation = await founded('north', 'south');
+    await init('east');
+    const { json } = await run('site', 'join', '--dir', at('east'), '--invitation', 'inv', '--json');
+    const heard = ['--fingerprint', fingerprintOf(federation), '--invitation', 'inv'];
+    expect((await admit('east', ...heard)).json).toMatchObject({ error: { code: 'member-unknown' } });
+    await writeFile(
+      at('change.json'),
+      JSON.stringify({ reason: 'welcome', changes: [{ action: 'addSite', site: json['party'] }] }),
+    );
+    const digest = String((await admit('north', '--propose', at('change.json'))).json['proposal']);
+    expect((await admit('east', ...heard)).json).toMatchObject({ error: { code: 'member-unknown' } });
+    expect((await admit('south', '--sign', digest)).json).toMatchObject({ inForce: true });
+    expect((await admit('east', '--fingerprint', '0000 0000 0000 0000 0000')).json).toMatchObject({
+      error: { code: 'genesis-unknown' },
+    });
+    expect((await admit('east', ...heard)).json).toMatchObject({ adopted: true, sites: ['east', 'north', 'south'] });
+    expect((await readFounding(sitePaths(at('east'))))?.federation).toBe(federation);
+  });
+
+  it('that admits other keys under a site’s name is not adopted by that site', async () => {
+    const federation = await founded('north', 'south');
+    await init('east');
+    await writeFile(
+      at('change.json'),
+      JSON.stringify({ reason: 'x', changes: [{ action: 'addSite', site: fakeSite('east').site }] }),
+    );
+    const digest = String((await admit('north', '--propose', at('change.json'))).json['proposal']);
+    await admit('south', '--sign', digest);
+    expect((await admit('east', '--fingerprint', fingerprintOf(federation))).json).toMatchObject({
+      error: { code: 'genesis-own-keys' },
+    });
+    expect(await readFounding(sitePaths(at('east')))).toBeNull();
+  });
+
   it('signed twice by one site counts once', async () => {
     await founded('north', 'south', 'west');
     await writeFile(at('change.json'), JSON.stringify(change));

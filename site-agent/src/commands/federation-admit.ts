@@ -4,6 +4,7 @@ import { sign } from '@wardround/protocol/documents/signed';
 import { WardroundError } from '@wardround/protocol/errors';
 import { applyMemberships, type FederationView, requireSite } from '@wardround/protocol/federation-view';
 import { digestOf } from '@wardround/protocol/canonical-json';
+import { adoptFederation } from '../founding/adopt.ts';
 import { type Connection, federationRecords } from '../founding/connection.ts';
 import { completeFounding } from '../founding/genesis-file.ts';
 import {
@@ -15,7 +16,7 @@ import {
   type Proposal,
   requireFits,
 } from '../founding/membership.ts';
-import { readApprovalKey } from '../keys/site-keys.ts';
+import { readApprovalKey, readPublicKeys } from '../keys/site-keys.ts';
 import type { Answer, Command, Surroundings, Typed } from './command.ts';
 import {
   dirOption,
@@ -40,12 +41,14 @@ export const federationAdmit: Command = {
   summary: "propose or sign a change of the federation's members, keys or f",
   about: [
     'With --propose, a file {"reason": "…", "changes": [{"action": "addSite", "site": …}, …]} becomes a signed proposal. With --sign, this site adds its signature to a proposal of another. A change is in force when a quorum of the present members has signed it.',
-    'With neither, the open proposals are listed.',
+    'A site that was admitted so types --fingerprint, with the digits of the federation as a member read them over the telephone: it then keeps the federation as its own, and can start.',
+    'With none of them, the open proposals are listed.',
   ],
   options: {
     dir: dirOption,
     propose: { type: 'string', value: 'CHANGE.json', help: 'the changes to propose' },
     sign: { type: 'string', value: 'DIGEST', help: 'the proposal to sign; the first 6 digits or more will do' },
+    fingerprint: { type: 'string', value: 'DIGITS', help: 'for a site admitted by others: the digits as heard' },
     invitation: invitationOption,
     yes: yesOption,
   },
@@ -53,8 +56,8 @@ export const federationAdmit: Command = {
   example: 'wardround federation admit --dir ./north --sign 3f9a2c',
   async run(typed, around) {
     const site = await openSite(typed);
-    if (typed.optional('propose') !== undefined && typed.optional('sign') !== undefined) {
-      throw new WardroundError('usage-option', '--propose and --sign are two different acts', {
+    if (['propose', 'sign', 'fingerprint'].filter((name) => typed.optional(name) !== undefined).length > 1) {
+      throw new WardroundError('usage-option', '--propose, --sign and --fingerprint are three different acts', {
         expected: 'one of them',
       });
     }
@@ -68,6 +71,8 @@ export const federationAdmit: Command = {
 
 async function act(context: Act): Promise<Answer> {
   const { typed } = context;
+  const heard = typed.optional('fingerprint');
+  if (heard !== undefined) return await adopt(context, heard);
   const view = await currentView(context);
   const proposed = typed.optional('propose');
   if (proposed !== undefined) {
@@ -80,6 +85,17 @@ async function act(context: Act): Promise<Answer> {
   const { membership } = findProposal(proposals, prefix);
   requireFits(view, membership);
   return await signChange(context, view, membership);
+}
+
+async function adopt({ site, connection }: Act, heard: string): Promise<Answer> {
+  const { paths, config } = site;
+  const own = { name: config.name, keys: await readPublicKeys(paths) };
+  const view = await adoptFederation({ paths, own, heard, records: await federationRecords(connection) });
+  const members = view.sites.map(({ name }) => name);
+  return {
+    json: { federation: view.federation, sequence: view.sequence, sites: members, adopted: true },
+    lines: [`${config.name} is a member of ${view.name}, with ${members.join(', ')}.`, 'Next: wardround site start'],
+  };
 }
 
 async function currentView({ site, connection }: Act): Promise<FederationView> {

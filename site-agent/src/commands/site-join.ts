@@ -22,7 +22,13 @@ export const siteJoin: Command = {
     await withConnection(site, { typed, around }, async ({ board }) => await board.publish('federation', bundle));
     const approval = thumbprint(keys.approval);
     return {
-      json: { site: name, coordinator: site.config.coordinator, approvalKey: approval },
+      // `party` is what a change that admits this site to an existing federation takes: {"action": "addSite", "site": party}.
+      json: {
+        site: name,
+        coordinator: site.config.coordinator,
+        approvalKey: approval,
+        party: { name, displayName, keys },
+      },
       lines: [
         `${name} has joined at ${site.config.coordinator}. Its approval key: ${approval}`,
         'Next: one site drafts the federation (wardround federation draft), all compare its fingerprint, each signs.',
