@@ -57,7 +57,10 @@ async function demo(options: Options): Promise<void> {
     output.result(result, () => resultText(result));
     requireRefusals(result);
   } catch (error) {
-    if (interrupted.signal !== null) throw new ExitCode(130);
+    if (interrupted.signal !== null) {
+      output.note('\n         stopped; no process is left');
+      throw new ExitCode(130);
+    }
     throw stop.signal.aborted && stop.signal.reason instanceof WardroundError ? stop.signal.reason : error;
   } finally {
     await crew.stop();
@@ -133,6 +136,7 @@ function resultText(result: DemoResult): string {
     '',
     `Accuracy on each hospital's own test patients: a model trained alone, and the one trained together. Data: ${whose}.`,
     table.toString(),
+    ...onesidedNote(result),
     '',
     `${result.receiptsVerified} receipts verified offline. What the attacks got:`,
     ...result.attacks.map(
@@ -142,6 +146,14 @@ function resultText(result: DemoResult): string {
     `Everything is in ${result.directory}: plan.yaml, model/, audit/, sites/NAME, logs/. It took ${result.seconds} s.`,
     'SIMULATED PLATFORM: nothing here is proved about hardware.',
   ].join('\n');
+}
+
+/** In the data almost everybody in Switzerland is ill: one who always says so is right there, and a model for all hospitals cannot be. */
+function onesidedNote({ sites }: DemoResult): readonly string[] {
+  if (!sites.some(({ name }) => name.startsWith('switzerland'))) return [];
+  return [
+    '(Switzerland: almost all of its patients are ill, so a model that always says yes does well there, and only there.)',
+  ];
 }
 
 const percent = (value: number | null): string => (value === null ? '–' : `${(value * 100).toFixed(1)} %`);

@@ -160,7 +160,8 @@ function parseLoosely(text: string): unknown {
 function failureOf(words: readonly string[], document: unknown, stderr: string): WardroundError {
   const code = errorCode(document) ?? 'demo-command';
   return new WardroundError(code, `a command of the demo failed: ${stderr.trim()}`, {
-    where: `wardround ${words.join(' ')}`,
+    // Only what was done: what was given to it may hold an invitation.
+    where: `wardround ${words.slice(0, 2).join(' ')}`,
     action: 'stop',
   });
 }

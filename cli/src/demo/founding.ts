@@ -64,6 +64,8 @@ async function makeAggregator(
   { crew, story, directory }: Stage,
   { coordinator, aggregatorToken }: { coordinator: string; aggregatorToken: string },
 ): Promise<{ measurement: string; bundle: string; commit: string }> {
+  const tokenFile = join(directory, 'aggregator-token');
+  await writeFile(tokenFile, aggregatorToken, { mode: 0o600 });
   const init = [
     'aggregator',
     'init',
@@ -71,8 +73,8 @@ async function makeAggregator(
     'aggregator',
     '--coordinator',
     coordinator,
-    '--token',
-    aggregatorToken,
+    '--token-file',
+    tokenFile,
     '--simulated',
   ];
   const { vendorRoot } = answer(aggregatorMade, await crew.run(init));
