@@ -36,7 +36,8 @@ function requireApart(plan: StudyPlan, earlier: StudyPlan, study: string): void 
   if (plan.cohort.population !== earlier.cohort.population) return;
   const now = new Set(plan.sites.roster.map(({ name }) => name));
   const before = new Set(earlier.sites.roster.map(({ name }) => name));
-  const onlyOne = [...now].filter((name) => !before.has(name)).length + [...before].filter((name) => !now.has(name)).length;
+  const onlyOne =
+    [...now].filter((name) => !before.has(name)).length + [...before].filter((name) => !now.has(name)).length;
   if (onlyOne === 1) throw differs('its roster differs by one site', study);
 }
 
