@@ -233,6 +233,48 @@ describe('a fresh process', () => {
     expect(world.published('StudyStop').map(({ value }) => value.code)).toEqual(['checkpoint-lost']);
   });
 
+  it('waits for a model that was sealed but that no site has fetched, rather than asking all contributors again', async () => {
+    const world = await study();
+    const order = await world.playToOrder();
+    for (const site of world.sites) {
+      site.duties.store = false;
+      await site.contribute(order);
+    }
+    await world.play();
+    expect(world.published('SealedModel')).toHaveLength(1);
+    await world.restart();
+    await world.play();
+    const recall = world.published('RoundOrder').at(-1);
+    expect([recall?.value.task, recall?.value.round, recall?.value.rollsForward]).toEqual([
+      'checkpointReturn',
+      1,
+      null,
+    ]);
+    for (const site of world.sites) site.duties.store = true;
+    await world.play();
+    expect(world.published('RoundReceipt').map(({ value }) => value.rollsForward)).toEqual([null, null]);
+    expect(world.enclave.codes).toContain('study-complete');
+  });
+
+  it('rolls forward after all where nobody ever fetches it', async () => {
+    const world = await study();
+    const order = await world.playToOrder();
+    for (const site of world.sites) {
+      site.duties.store = false;
+      await site.contribute(order);
+    }
+    await world.play();
+    await world.restart();
+    await world.play();
+    await world.advance(600_000);
+    for (const site of world.sites) site.duties.store = true;
+    await world.play();
+    const [first] = world.published('RoundReceipt');
+    const updates = world.published('RoundOrder').filter(({ value }) => value.task === 'update');
+    expect(updates.map(({ value }) => value.rollsForward)).toContain(first?.digest);
+    expect(world.enclave.codes).toContain('study-complete');
+  });
+
   it('stops where statements prove two results of one round', async () => {
     const world = await study();
     for (const site of world.sites) site.duties.state = false;

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as tick } from 'node:timers/promises';
 import { type Bytes, copyBytes } from '@wardround/protocol/bytes';
-import type { DocumentKind } from '@wardround/protocol/documents/registry';
+import type { DocumentKind, DocumentOf } from '@wardround/protocol/documents/registry';
 import type { Verified } from '@wardround/protocol/documents/signed';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { runEnclave } from '../../aggregator-enclave/src/enclave/enclave.ts';
@@ -55,6 +55,8 @@ export interface WorldOptions {
   readonly siteNames?: readonly string[];
   readonly colludingSites?: number;
   readonly platform?: Platform;
+  /** What differs in the release on the board. */
+  readonly release?: Partial<DocumentOf<'EnclaveRelease'>>;
   readonly settings?: Partial<Settings>;
 }
 
@@ -117,7 +119,7 @@ export class World {
   static async create(options: WorldOptions = {}): Promise<World> {
     const federation = await foundFakeFederation(options);
     const plan = await signFakePlan(federation, options.plan);
-    const release = await signFakeRelease(federation, options.platform?.measurement ?? measurement);
+    const release = await signFakeRelease(federation, options.platform?.measurement ?? measurement, options.release);
     const world = new World(federation, plan, options);
     for (const jws of [...federation.records, plan.jws, release.jws]) world.relay.forge('federation', jws);
     return world;

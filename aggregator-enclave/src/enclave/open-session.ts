@@ -2,10 +2,10 @@
 import { absenteeCodes, type AbsenteeCode } from '@wardround/protocol/refusal-codes';
 import { describeError, WardroundError } from '@wardround/protocol/errors';
 import type { VerifiedApproval } from './approvals.ts';
-import { CheckpointRecall } from './checkpoint-recall.ts';
 import { initialCheckpoint, type KnownCheckpoint, nextCheckpoint } from './checkpoints.ts';
 import { refusal } from './admission.ts';
 import { issueReceipt, type VerifiedReceipt } from './receipt.ts';
+import { Resumption } from './resumption.ts';
 import { RoundAttempt } from './round-attempt.ts';
 import { orderRoster } from './order-roster.ts';
 import { publishModel } from './sealed-model.ts';
@@ -20,14 +20,8 @@ export type SessionStep =
   | { readonly state: 'over' };
 
 type Task =
-  /** Finds out where to go on. */
-  | { readonly kind: 'start' }
-  | {
-      readonly kind: 'recall';
-      readonly recall: CheckpointRecall;
-      readonly afterwards: (found: KnownCheckpoint) => Task;
-      readonly again: () => Promise<Task>;
-    }
+  /** Finds out where to go on, and gets back what that needs. */
+  | { readonly kind: 'resume'; readonly resumption: Resumption }
   /** Orders the next attempt as soon as it may. */
   | { readonly kind: 'order'; readonly notBefore: Date }
   | { readonly kind: 'collect'; readonly attempt: RoundAttempt; readonly unordered: ReadonlyMap<string, AbsenteeCode> }
@@ -40,19 +34,19 @@ type Task =
 
 export class OpenSession {
   readonly #work: SessionWork;
-  #task: Task = { kind: 'start' };
+  #task: Task;
   /** What the next round starts from; in a roll-forward the round before the cosigned one. */
   #base: KnownCheckpoint;
   #previous: string | null = null;
   #rollsForward: VerifiedReceipt | null = null;
-  #nextAttempt: number;
+  /** Of the present round. */
   #attempts = 0;
-  readonly #orders = new Map<string, 'update' | 'checkpointReturn'>();
+  #waitingFor: string | null = null;
 
   constructor(work: SessionWork) {
     this.#work = work;
     this.#base = initialCheckpoint(work.context.plan);
-    this.#nextAttempt = work.session.open.value.attemptFloor;
+    this.#task = { kind: 'resume', resumption: new Resumption(work) };
   }
 
   /** Does all that can be done now. @throws whatever the platform or the relay throw; a further call goes on */
@@ -90,10 +84,8 @@ export class OpenSession {
   /** Null when something was done and more may follow. */
   async #advance(): Promise<SessionStep | null> {
     switch (this.#task.kind) {
-      case 'start':
-        return await this.#start();
-      case 'recall':
-        return await this.#recall(this.#task);
+      case 'resume':
+        return await this.#resume(this.#task.resumption);
       case 'order':
         return await this.#order(this.#task.notBefore);
       case 'collect':
@@ -103,73 +95,24 @@ export class OpenSession {
     }
   }
 
-  async #start(): Promise<SessionStep | null> {
-    const { resumesFrom } = this.#work.session.open.value;
-    if (resumesFrom === null) return this.#go({ kind: 'order', notBefore: this.#now() });
-    const receipt = this.#work.context.records.byDigest('RoundReceipt', resumesFrom.receipt);
-    if (receipt === undefined)
-      return this.#wait('receipt-missing', 'waits for the record of the receipt that it resumes from');
-    const { round, checkpoint } = resumesFrom;
-    if (receipt.value.round !== round || receipt.value.checkpoint !== checkpoint) {
-      return await this.stop('receipt-fork', 'the sites’ statements do not describe the receipt that they name');
-    }
-    return this.#isHeld(round, checkpoint) ? await this.#resume(receipt) : await this.#rollForward(receipt);
-  }
-
-  /** The closed round's checkpoint is at a site: take it back, seal it again for those that lack it, go on. */
-  async #resume(receipt: VerifiedReceipt): Promise<SessionStep | null> {
-    const afterwards = (found: KnownCheckpoint): Task => {
-      const lacking = !this.#allHold(found);
-      return lacking ? this.#witnessing(receipt, found) : this.#goOn(receipt, found);
-    };
-    return await this.#recallOf(receipt, afterwards);
-  }
-
-  /** Cosigned, but sealed to nobody: the same integers must make the same checkpoint again. */
-  async #rollForward(receipt: VerifiedReceipt): Promise<SessionStep | null> {
-    this.#rollsForward = receipt;
-    this.#previous = receipt.value.previous;
-    if (receipt.value.round === 1) return this.#go({ kind: 'order', notBefore: this.#now() });
-    const before = this.#work.context.records.byDigest('RoundReceipt', receipt.value.previous ?? '');
-    if (before === undefined) return this.#wait('receipt-missing', 'waits for the record of the receipt before');
-    return await this.#recallOf(before, (found) => {
-      this.#base = found;
-      return { kind: 'order', notBefore: this.#now() };
-    });
-  }
-
-  async #recallOf(
-    { value }: VerifiedReceipt,
-    afterwards: (found: KnownCheckpoint) => Task,
-  ): Promise<SessionStep | null> {
-    const { round, checkpoint, model } = value;
-    if (checkpoint === null || model === null)
-      return await this.stop('checkpoint-lost', 'the receipt names no checkpoint');
-    const again = async (): Promise<Task> => {
-      const { context, session } = this.#work;
-      const { entries } = orderRoster(context.plan, session.approvals);
-      const terms = { round, attempt: this.#takeAttempt(), base: { checkpoint, model }, roster: entries };
-      const recall = await CheckpointRecall.begin(this.#work, terms);
-      this.#orders.set(recall.order.digest, 'checkpointReturn');
-      return { kind: 'recall', recall, afterwards, again };
-    };
-    this.#attempts = 0;
-    return this.#go(await again());
-  }
-
-  async #recall(task: Extract<Task, { kind: 'recall' }>): Promise<SessionStep | null> {
-    const step = await task.recall.step();
+  async #resume(resumption: Resumption): Promise<SessionStep | null> {
+    const step = await resumption.step();
     switch (step.state) {
       case 'waiting':
-        return { state: 'working', until: step.until };
-      case 'found':
-        this.#attempts = 0;
-        return this.#go(task.afterwards(step.found));
-      case 'none':
-        if (this.#attempts >= this.#plan.sites.maxAttempts) {
-          return await this.stop('checkpoint-lost', 'no site returned the checkpoint of the closed round');
-        }
-        return this.#go(await task.again());
+        return step.why === null ? { state: 'working', until: step.until } : this.#wait('receipt-missing', step.why);
+      case 'start':
+        return this.#go({ kind: 'order', notBefore: this.#now() });
+      case 'closed':
+        return this.#go(
+          step.lacking ? this.#witnessing(step.receipt, step.model) : this.#goOn(step.receipt, step.model),
+        );
+      case 'rollForward':
+        this.#base = step.base;
+        this.#previous = step.receipt.value.previous;
+        this.#rollsForward = step.receipt;
+        return this.#go({ kind: 'order', notBefore: this.#now() });
+      case 'stop':
+        return await this.stop(step.code, step.detail);
     }
   }
 
@@ -197,14 +140,13 @@ export class OpenSession {
       {
         task: 'update',
         round: this.#base.round + 1,
-        attempt: this.#takeAttempt(),
         base: { checkpoint: this.#base.checkpoint, model: this.#base.model },
         roster: entries,
         rollsForward: this.#rollsForward?.digest ?? null,
       },
       this.#rollsForward === null ? null : payloadsOf(this.#rollsForward),
     );
-    this.#orders.set(attempt.order.digest, 'update');
+    this.#attempts += 1;
     const unordered = this.#rollsForward === null ? leftOut : absenteesOf(this.#rollsForward);
     return this.#go({ kind: 'collect', attempt, unordered });
   }
@@ -312,18 +254,17 @@ export class OpenSession {
     for (const contribution of records.of('Contribution')) {
       const { session, order } = contribution.value;
       if (session !== this.#work.session.open.digest || this.#work.heard.has(contribution.digest)) continue;
-      const task = this.#orders.get(order);
-      if (task !== undefined && order === this.#currentOrder()) continue;
+      const task = this.#work.orders.get(order);
+      // A recall decides on its own; what comes after it was answered is of no use and no fault.
+      if (task === 'checkpointReturn' || order === this.#currentOrder()) continue;
       this.#work.heard.add(contribution.digest);
       if (task === undefined) await refuse(this.#work, contribution, refusal('contribution-order', 'no order of ours'));
-      if (task === 'update')
-        await refuse(this.#work, contribution, refusal('contribution-late', 'the order is closed'));
+      else await refuse(this.#work, contribution, refusal('contribution-late', 'the order is closed'));
     }
   }
 
   #currentOrder(): string | null {
-    if (this.#task.kind === 'collect') return this.#task.attempt.order.digest;
-    return this.#task.kind === 'recall' ? this.#task.recall.order.digest : null;
+    return this.#task.kind === 'collect' ? this.#task.attempt.order.digest : null;
   }
 
   #holding(): ReadonlyMap<string, VerifiedApproval> {
@@ -347,25 +288,6 @@ export class OpenSession {
     return [...this.#work.context.approvals()].some(([site, { digest }]) => known.get(site)?.digest !== digest);
   }
 
-  #isHeld(round: number, checkpoint: string): boolean {
-    return this.#work.session.statements.some(({ value }) => holds(value.held, { round, checkpoint }));
-  }
-
-  #allHold({ round, checkpoint }: KnownCheckpoint): boolean {
-    const { statements, approvals } = this.#work.session;
-    const holders = statements.filter(({ value }) => holds(value.held, { round, checkpoint }));
-    return holders.length === approvals.size;
-  }
-
-  #takeAttempt(): number {
-    const attempt = this.#nextAttempt;
-    this.#nextAttempt += 1;
-    this.#attempts += 1;
-    return attempt;
-  }
-
-  #waitingFor: string | null = null;
-
   #wait(code: string, message: string): SessionStep {
     if (this.#waitingFor !== code) this.#work.context.log({ level: 'warn', code, message });
     this.#waitingFor = code;
@@ -385,13 +307,6 @@ export class OpenSession {
   #now(): Date {
     return this.#work.context.now();
   }
-}
-
-function holds(
-  held: readonly { round: number; checkpoint: string }[],
-  { round, checkpoint }: { round: number; checkpoint: string },
-): boolean {
-  return held.some((entry) => entry.round === round && entry.checkpoint === checkpoint);
 }
 
 /** A roll-forward repeats the cosigned round, its absentees included. */

@@ -1,5 +1,5 @@
 // What the orders of one open session share: its documents and keys, what it has heard already, its orders and its refusals.
-import type { RoundOrder } from '@wardround/protocol/documents/round';
+import type { RoundOrder, Task } from '@wardround/protocol/documents/round';
 import { describeError } from '@wardround/protocol/errors';
 import type { HpkePrivateKey } from '@wardround/protocol/hpke-keys';
 import type { Accumulator } from './accumulator.ts';
@@ -14,6 +14,10 @@ export interface SessionWork {
   readonly session: OpenedSession;
   readonly evidence: EvidenceDesk;
   readonly accumulator: Accumulator;
+  /** Tasks of the orders that this session gave, by digest. */
+  readonly orders: Map<string, Task>;
+  /** A number that no order had before. */
+  readonly takeAttempt: () => number;
   /** Digests of contributions that were decided on. */
   readonly heard: Set<string>;
   /** Takes in new records and answers evidence requests while a long update is read. */
@@ -21,7 +25,7 @@ export interface SessionWork {
 }
 
 /** What differs between one order and the next. */
-export type OrderTerms = Pick<RoundOrder, 'task' | 'round' | 'attempt' | 'base' | 'roster' | 'rollsForward'>;
+export type OrderTerms = Pick<RoundOrder, 'task' | 'round' | 'base' | 'roster' | 'rollsForward'>;
 
 /** Publishes an order to the public half of `roundKey`, which lives no longer than the order. */
 export async function giveOrder(
@@ -30,6 +34,7 @@ export async function giveOrder(
   roundKey: HpkePrivateKey,
 ): Promise<VerifiedOrder> {
   const { context, session } = work;
+  const attempt = work.takeAttempt();
   const order = await context.publish(
     'RoundOrder',
     {
@@ -39,6 +44,7 @@ export async function giveOrder(
       session: session.open.digest,
       phase: 'whole',
       ...terms,
+      attempt,
       roundKey: roundKey.publicKey,
       maskMaterial: null,
       issuedAt: context.now().toISOString(),
@@ -46,7 +52,8 @@ export async function giveOrder(
     },
     session.receiptKey,
   );
-  const { round, attempt } = terms;
+  work.orders.set(order.digest, terms.task);
+  const { round } = terms;
   context.log({ level: 'info', code: 'order', message: `ordered ${terms.task}`, round, attempt });
   return order;
 }

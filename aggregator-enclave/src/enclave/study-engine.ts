@@ -6,13 +6,14 @@ import { EvidenceDesk } from './evidence-desk.ts';
 import { OpenSession, type SessionStep } from './open-session.ts';
 import { elementsOf } from '@wardround/protocol/payload';
 import { type OpenedSession, SessionOpening } from './session-opening.ts';
+import type { SessionWork } from './session-work.ts';
 import type { StudyContext } from './study-context.ts';
 import { isComplete } from './witnesses.ts';
 
 type Phase =
   | { readonly name: 'idle' }
   | { readonly name: 'opening'; readonly opening: SessionOpening }
-  | { readonly name: 'open'; readonly session: OpenSession; readonly evidence: EvidenceDesk };
+  | { readonly name: 'open'; readonly session: OpenSession };
 
 export class StudyEngine {
   readonly #context: StudyContext;
@@ -132,8 +133,18 @@ export class StudyEngine {
       await this.#takeRecords();
       await evidence.serve();
     };
-    const work = { context, session, evidence, accumulator, heard: new Set<string>(), breathe };
-    return { name: 'open', session: new OpenSession(work), evidence };
+    let attempt = session.open.value.attemptFloor;
+    const work: SessionWork = {
+      context,
+      session,
+      evidence,
+      accumulator,
+      orders: new Map(),
+      takeAttempt: () => attempt++,
+      heard: new Set(),
+      breathe,
+    };
+    return { name: 'open', session: new OpenSession(work) };
   }
 
   async #takeRecords(): Promise<void> {
