@@ -2,6 +2,8 @@
 import type { SessionOpen } from '@wardround/protocol/documents/session';
 import type { Verified } from '@wardround/protocol/documents/signed';
 import { leastContributors, quorum } from '@wardround/protocol/quorum';
+import { attemptFloor, type ClosedRound, resumePoint } from '@wardround/protocol/resume-rule';
+import type { StudyRecords } from '@wardround/protocol/study-records';
 import { type AuditContext, clockToleranceMs } from './context.ts';
 import { wrong } from './steps.ts';
 
@@ -73,38 +75,36 @@ function checkApprovals({ records, federation }: AuditContext, open: SessionOpen
   }
 }
 
-/** docs/protocol.md 4.1: the newest round that more than f of the statements name with one checkpoint; the floor above every attempt. */
+/** docs/protocol.md 4.1: the one rule by which the enclave opens, and each site checks. */
 function checkResumption({ records, federation }: AuditContext, open: SessionOpen, where: string): void {
   const statements = open.statements.flatMap(
     ({ statement }) => records.byDigest('ResumeStatement', statement)?.value ?? [],
   );
-  const counts = new Map<string, { readonly round: number; readonly checkpoint: string; readonly count: number }>();
-  for (const { newestReceipt } of statements) {
-    if (newestReceipt === null) continue;
-    const { round, checkpoint } = newestReceipt;
-    const key = `${round} ${checkpoint}`;
-    counts.set(key, { round, checkpoint, count: (counts.get(key)?.count ?? 0) + 1 });
-  }
-  const named = [...counts.values()]
-    .filter(({ count }) => count > federation.colludingSites)
-    .toSorted((a, b) => b.round - a.round);
-  const [expected] = named;
+  const f = federation.colludingSites;
+  const expected = resumePoint({ statements, f, previous: (receipt) => previousOf(records, receipt) });
   const got = open.resumesFrom;
-  if ((expected?.round ?? 0) !== (got?.round ?? 0) || (expected?.checkpoint ?? '') !== (got?.checkpoint ?? '')) {
+  if (expected?.round !== got?.round || expected?.checkpoint !== got?.checkpoint) {
     throw wrong('session-resumption', 'the session did not go on from the receipt that the sites named', {
       where,
-      expected: expected === undefined ? 'the beginning' : `round ${expected.round}`,
+      expected: expected === null ? 'the beginning' : `round ${expected.round}`,
       got: got === null ? 'the beginning' : `round ${got.round}`,
     });
   }
-  const floor = Math.max(0, ...statements.map(({ lastSealed }) => lastSealed?.attempt ?? 0)) + 1;
+  const floor = attemptFloor(statements, f);
   if (open.attemptFloor !== floor) {
     throw wrong('session-floor', 'the session did not begin above every attempt that a site sealed for', {
       where,
-      expected: `${floor}`,
-      got: `${open.attemptFloor}`,
+      expected: String(floor),
+      got: String(open.attemptFloor),
     });
   }
+}
+
+function previousOf(records: StudyRecords, receipt: string): ClosedRound | null {
+  const previous = records.byDigest('RoundReceipt', receipt)?.value.previous ?? null;
+  const found = previous === null ? undefined : records.byDigest('RoundReceipt', previous);
+  if (found === undefined || found.value.checkpoint === null) return null;
+  return { receipt: found.digest, round: found.value.round, checkpoint: found.value.checkpoint };
 }
 
 function checkRelease(
