@@ -308,9 +308,8 @@ describe('a courier that lies', () => {
       online: () => {},
     });
     const reading = vault.run();
-    const following = vault.board
-      .follow('federation', { after: 0, signal: new AbortController().signal })
-      [Symbol.asyncIterator]();
+    const followed = vault.board.follow('federation', { after: 0, signal: new AbortController().signal });
+    const following = followed[Symbol.asyncIterator]();
     const first = following.next();
     for (let i = 0; i < 40; i += 1) input.write(encodeFrame({ type: 'record', id: 1, sequence: i + 1 }, utf8('x')));
     await first;

@@ -24,7 +24,7 @@ interface Attack {
   readonly enclave?: (world: VaultWorld) => Promise<FakeEnclave> | FakeEnclave;
   readonly offer?: (enclave: FakeEnclave, world: VaultWorld) => Promise<void>;
   /** Between the session's opening and its order. */
-  readonly then?: (world: VaultWorld) => Promise<void> | void;
+  readonly later?: (world: VaultWorld) => Promise<void> | void;
 }
 
 /** A study approved by all, a session with one thing wrong, and an order in it. */
@@ -39,7 +39,7 @@ async function attack(parts: Attack): Promise<FakeEnclave> {
   if (parts.offer === undefined) await enclave.offer('a');
   else await parts.offer(enclave, world);
   await world.pumpAll();
-  await parts.then?.(world);
+  await parts.later?.(world);
   await world.pumpAll();
   await enclave.order();
   await world.pumpAll();
@@ -70,13 +70,9 @@ const attacks: readonly Attack[] = [
     check: 'session-refused session-statement',
     open: async (enclave, { peers }) => {
       const other = await peers[0]?.state(hex('another challenge'));
-      await enclave.sync();
-      const listed = { site: 'b', statement: other?.digest ?? '' };
-      return {
-        statements: sorted([...statementsOf(enclave).filter(({ site }) => !['b'].includes(site)), listed]).filter(
-          (s, i, all) => all.findIndex((o) => o.site === s.site) === i,
-        ),
-      };
+      const honest = enclave.records.of('ResumeStatement').filter(({ value }) => value.site !== 'b');
+      const listed = honest.map(({ value, digest }) => ({ site: value.site, statement: digest }));
+      return { statements: sorted([...listed, { site: 'b', statement: other?.digest ?? '' }]) };
     },
   },
   {
@@ -233,7 +229,7 @@ const attacks: readonly Attack[] = [
   {
     name: 'an attestation policy that changed after the session was verified',
     check: 'evidence-refused snp-measurement-unknown',
-    then: (world) => {
+    later: (world) => {
       const [image] = world.policy.measurements;
       world.policy = {
         ...world.policy,
@@ -246,7 +242,7 @@ const attacks: readonly Attack[] = [
     check: 'not-taking-part approval-expired',
     prepare: () => {},
     plan: (plan) => ({ ...plan, expires: '2026-11-23T08:20:00.000Z' }),
-    then: (world) => {
+    later: (world) => {
       world.now = minutes(world, 30);
     },
   },

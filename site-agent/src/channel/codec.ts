@@ -13,8 +13,8 @@ const noBytes: Bytes = new Uint8Array(0);
  *
  * @throws WardroundError `frame-body` where the body is too long, or given to a type that has none; `json-*`
  */
-export function encodeFrame<Header extends { readonly type: string }>(
-  header: Header,
+export function encodeFrame(
+  header: { readonly type: string; readonly [member: string]: unknown },
   body: Uint8Array = noBytes,
 ): Bytes {
   requireBodyFits(header.type, body.byteLength);

@@ -1,0 +1,148 @@
+// The vault and the enclave as they are, both unchanged, over one board: what one signs is what the other checks.
+import { randomBytes } from 'node:crypto';
+import { setImmediate as tick } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { copyBytes, fromHex, toBase64Url } from '@wardround/protocol/bytes';
+import { UNVERIFIED_kindOf } from '@wardround/protocol/documents/signed';
+import { endorsementsOf } from '@wardround/attestation/simulated/evidence';
+import { endorse } from '@wardround/attestation/simulated/files';
+import { runEnclave } from '../../aggregator-enclave/src/enclave/enclave.ts';
+import type { Platform } from '../../aggregator-enclave/src/enclave/ports.ts';
+import { MemorySpool, settings } from '../aggregator-enclave/world.ts';
+import { measurement } from '../attestation/world.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { start, VaultWorld } from './vault-world.ts';
+
+let world: VaultWorld;
+let stop = new AbortController();
+let running: Promise<void> = Promise.resolve();
+let clock = new FakeClock();
+afterEach(async () => {
+  stop.abort();
+  await running;
+  await world.dispose();
+});
+
+function platform(): Platform {
+  const { chip, vendor } = world.attestation;
+  return {
+    kind: 'sevSnp',
+    measurement,
+    attest: async (reportData) => ({
+      items: [
+        { type: 'sevSnp', report: toBase64Url(chip.makeReport({ reportData, measurement: fromHex(measurement, 48) })) },
+      ],
+      endorsements: endorsementsOf(await endorse(vendor, chip)),
+    }),
+  };
+}
+
+/** A new process of the enclave: fresh memory, fresh keys, an empty disk. */
+function startEnclave(): void {
+  stop = new AbortController();
+  const spool = new MemorySpool();
+  running = runEnclave({
+    ports: {
+      clock,
+      randomness: (length) => copyBytes(randomBytes(length)),
+      relay: world.relay.connect('enclave'),
+      platform: platform(),
+      spoolOf: () => spool,
+      log: () => {},
+    },
+    settings,
+    signal: stop.signal,
+  });
+}
+
+/** The enclave dies with this record on its lips: the board never gets it. */
+function dieSaying(matches: (kind: string, value: Record<string, unknown>) => boolean): void {
+  world.relay.hostile.keep = ({ jws }, party) => {
+    if (party !== 'enclave') return true;
+    const { kind, value } = UNVERIFIED_kindOf(jws);
+    if (!stop.signal.aborted && matches(kind, Object(value))) stop.abort();
+    return !stop.signal.aborted;
+  };
+}
+
+async function comeBack(): Promise<void> {
+  await until(() => stop.signal.aborted);
+  await running;
+  world.relay.hostile.keep = () => true;
+  await world.pumpAll();
+  startEnclave();
+}
+
+const count = (kind: string): number =>
+  world.relay.records.filter(({ jws }) => UNVERIFIED_kindOf(jws).kind === kind).length;
+
+/** Everybody does what is owed until `done`; where nothing moves any more, time does. */
+async function until(done: () => boolean): Promise<void> {
+  for (let idle = 0; !done() && idle < 40;) {
+    const before = world.relay.records.length;
+    await world.pumpAll();
+    for (let i = 0; i < 50; i += 1) await tick();
+    if (world.relay.records.length > before) idle = 0;
+    else {
+      idle += 1;
+      clock.advance(500);
+      world.now = clock.now();
+    }
+  }
+  expect(done()).toBe(true);
+}
+
+async function begin(): Promise<void> {
+  world = await VaultWorld.create();
+  clock = new FakeClock(start.toISOString());
+  await world.approved();
+  startEnclave();
+}
+
+describe('a vault and the enclave', () => {
+  it('finish a study together', async () => {
+    await begin();
+    await until(() => world.checks().length > 0);
+    expect(world.checks()).toEqual(['study-complete null']);
+    expect(world.said('Contribution').map(({ task, round }) => [task, round])).toEqual([
+      ['update', 1],
+      ['update', 2],
+    ]);
+    expect(count('ContributionRefusal')).toBe(0);
+  });
+
+  it('finish it when the enclave dies between a receipt and its model, and comes back with nothing', async () => {
+    await begin();
+    dieSaying((kind) => kind === 'SealedModel');
+    await comeBack();
+    expect([count('RoundReceipt'), count('SealedModel')]).toEqual([1, 0]);
+    await until(() => world.checks().length > 0);
+    expect(world.checks()).toEqual(['study-complete null']);
+    expect(world.trainings).toBe(2);
+    const payloads = world.said('Contribution').map(({ round, payload }) => [round, payload]);
+    expect(payloads[1]).toEqual(payloads[0]);
+    expect(world.status?.studies[0]?.roundsContributed).toBe(2);
+  });
+
+  it('finish it when the enclave dies after a model, and takes the checkpoint back from the sites', async () => {
+    await begin();
+    dieSaying((kind, { round }) => kind === 'RoundOrder' && round === 2);
+    await comeBack();
+    await until(() => world.checks().length > 0);
+    expect(world.checks()).toEqual(['study-complete null']);
+    expect(world.said('Contribution').some(({ task }) => task === 'checkpointReturn')).toBe(true);
+  });
+
+  it('finish it when the enclave dies with its receipt, and the round is tried again', async () => {
+    await begin();
+    dieSaying((kind) => kind === 'RoundReceipt');
+    await comeBack();
+    await until(() => world.checks().length > 0);
+    expect(world.checks()).toEqual(['study-complete null']);
+    expect(world.said('Contribution').map(({ round, attempt }) => [round, attempt])).toEqual([
+      [1, 1],
+      [1, 2],
+      [2, 3],
+    ]);
+  });
+});
