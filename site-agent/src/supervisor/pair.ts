@@ -16,7 +16,7 @@ export class Pair {
   readonly #children: Readonly<Record<Role, Process>>;
   /** The first of the two to end; never rejects. */
   readonly ended: Promise<Ending>;
-  readonly #bothClosed: Promise<unknown>;
+  readonly #both: Promise<readonly Ending[]>;
 
   constructor(launches: Readonly<Record<Role, Launch>>, onLine: (role: Role, line: LogLine) => void) {
     const vault = startProcess(launches.vault);
@@ -24,7 +24,7 @@ export class Pair {
     this.#children = { vault, courier };
     const endings = [endingOf('vault', vault), endingOf('courier', courier)] as const;
     this.ended = Promise.race(endings);
-    this.#bothClosed = Promise.all(endings);
+    this.#both = Promise.all(endings);
     // Bytes pass through unread: what they say is between the two.
     vault.stdout.pipe(courier.stdin);
     courier.stdout.pipe(vault.stdin);
@@ -37,11 +37,11 @@ export class Pair {
   }
 
   /**
-   * Closes both pipes, waits, then ends what is left; resolves when both are gone.
+   * Closes both pipes, waits, then ends what is left; resolves with both endings when both are gone.
    *
    * @param graceMilliseconds how long a process may take to end by itself: a vault finishes what it is writing
    */
-  async stop(graceMilliseconds: number): Promise<void> {
+  async stop(graceMilliseconds: number): Promise<readonly Ending[]> {
     const { vault, courier } = this.#children;
     vault.stdin.end();
     courier.stdin.end();
@@ -50,8 +50,9 @@ export class Pair {
       vault.kill('SIGKILL');
       courier.kill('SIGKILL');
     }, graceMilliseconds);
-    await this.#bothClosed;
+    const endings = await this.#both;
     clearTimeout(kill);
+    return endings;
   }
 }
 

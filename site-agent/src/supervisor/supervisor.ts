@@ -49,14 +49,25 @@ export async function supervise(supervised: Supervised): Promise<void> {
       supervised.onLine(role, line);
     });
     const ending = await Promise.race([pair.ended, aborted(signal)]);
-    await pair.stop(graceMilliseconds);
+    const endings = await pair.stop(graceMilliseconds);
     if (ending === 'aborted' || signal.aborted) return;
-    if (ending.how === uselessToRestart) throw refused(ending.role, lastError);
+    const cause = causeOf(ending, endings);
+    if (cause.how === uselessToRestart) throw refused(cause.role, lastError);
     if (!wasReady) await supervised.examine();
     const waitMilliseconds = backoff.next(now() - startedAt);
-    onRestart({ ...ending, waitMilliseconds });
+    onRestart({ ...cause, waitMilliseconds });
     await wait(waitMilliseconds, signal);
   }
+}
+
+/**
+ * Which of the two ended the other. When one dies, its pipes close and its partner ends of itself, with 0; the kernel may tell us of
+ * either first.
+ */
+function causeOf(first: Ending, both: readonly Ending[]): Ending {
+  const useless = both.find(({ how }) => how === uselessToRestart);
+  const partner = both.find(({ role }) => role !== first.role);
+  return useless ?? (first.how === 0 ? (partner ?? first) : first);
 }
 
 function refused(role: Role, lastError: LogLine | undefined): WardroundError {
