@@ -294,7 +294,7 @@ describe('records that nobody may publish', () => {
     );
     world.relay.forge(world.plan.digest, 'not a record');
     await world.settle();
-    const causes = world.enclave.log.filter(({ code }) => code === 'record-ignored').map(({ cause }) => cause);
+    const causes = world.enclave.log.filter(({ code }) => code === 'record-ignored').map(({ cause }) => String(cause));
     expect(causes.toSorted()).toEqual(['document-invalid', 'jws-format', 'jws-signer', 'record-roster']);
     await world.sync();
     expect(world.published('ContributionRefusal')).toEqual([]);

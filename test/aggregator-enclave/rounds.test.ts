@@ -110,6 +110,18 @@ describe('a round closes', () => {
     world = await World.create({ plan: (plan) => ({ ...plan, rounds: 1 }) });
     for (const name of ['a', 'b', 'c']) await world.site(name).approve();
     await world.play();
+    // Site d may still decide: it is waited for as long as a round would wait for it.
+    expect(world.published('SessionChallenge')).toEqual([]);
+    world.clock.advance(1000 * world.plan.value.sites.deadlineSeconds);
+    await world.play();
+    expect(absentees(world)).toEqual([[{ site: 'd', code: 'not-approved' }]]);
+  });
+
+  it('at once where the site that is missing has refused', async () => {
+    world = await World.create({ plan: (plan) => ({ ...plan, rounds: 1 }) });
+    for (const name of ['a', 'b', 'c']) await world.site(name).approve();
+    await world.site('d').refuse();
+    await world.play();
     expect(absentees(world)).toEqual([[{ site: 'd', code: 'not-approved' }]]);
   });
 
@@ -293,10 +305,10 @@ describe('evidence', () => {
       .site('a')
       .publish('EvidenceRequest', { ...request, requestedAt: '2026-11-02T00:00:00.000Z' }, world.site('a').keys.agent);
     await world.sync();
-    const offers = world.published('EvidenceOffer').map(({ value }) => [value.site, value.nonce]);
+    const offers = world.published('EvidenceOffer').map(({ value }) => `${value.site} ${value.nonce}`);
     expect(offers.slice(3).toSorted()).toEqual([
-      ['a', '77'.repeat(32)],
-      ['d', world.published('ResumeStatement').at(-1)?.value.nonce],
+      `a ${'77'.repeat(32)}`,
+      `d ${world.published('ResumeStatement').at(-1)?.value.nonce}`,
     ]);
   });
 });
@@ -305,6 +317,8 @@ describe('approvals that come later', () => {
   it('are counted from the next round on, in a new session', async () => {
     world = await World.create();
     for (const name of ['a', 'b', 'c']) await world.site(name).approve();
+    await world.play();
+    world.clock.advance(1000 * world.plan.value.sites.deadlineSeconds);
     const order = await world.playToOrder();
     for (const name of ['a', 'b', 'c']) await world.site(name).contribute(order);
     await world.site('d').approve();

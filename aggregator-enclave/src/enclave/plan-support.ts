@@ -7,17 +7,22 @@ import type { FederationView } from '@wardround/protocol/federation-view';
 import { requireResearcher } from '@wardround/protocol/federation-view';
 import { thumbprint } from '@wardround/protocol/keys';
 import { leastContributors } from '@wardround/protocol/quorum';
-import { requireSupportedLearning } from '@wardround/learning/supported';
+import { serverStrategy } from '@wardround/learning/strategies/of-plan';
 import { modelShape } from '@wardround/learning/model-shape';
 
 /**
- * @throws WardroundError `plan-unsupported` naming the path, `plan-roster`, `plan-minimum`, `researcher-unknown`, and those of
- * `requireSupportedLearning`. The sites check the same; an enclave that ran what it cannot would only waste their attempts.
+ * What the enclave itself must be able to do; how a site trains is the site's own affair.
+ *
+ * @throws WardroundError `plan-unsupported` naming the path, `plan-roster`, `plan-minimum`, `researcher-unknown`, `model-unsupported`,
+ * `model-label`, `strategy-unsupported`
  */
 export function requireSupportedPlan(plan: StudyPlan, federation: FederationView): void {
   requireResearcher(federation, plan.researcher);
   requireRoster(plan, federation);
-  requireSupportedLearning(plan);
+  modelShape(plan);
+  serverStrategy(plan.strategy);
+  if (plan.initialWeights.method === 'importedWeights')
+    requireValue('initialWeights.method', 'importedWeights', 'zeros or seeded');
   requireValue('privacy.mode', plan.privacy.mode, 'noDifferentialPrivacy');
   requireValue('masking.mode', plan.masking.mode, 'unmasked');
   requireValue('encoding.update.ring', plan.encoding.update.ring, 'int32');

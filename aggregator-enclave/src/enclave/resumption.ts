@@ -25,7 +25,7 @@ interface Goal {
   readonly of: VerifiedReceipt;
   readonly recall: CheckpointRecall;
   readonly tries: number;
-  readonly then: 'closed' | 'rollForward';
+  readonly towards: 'closed' | 'rollForward';
 }
 
 export class Resumption {
@@ -44,7 +44,7 @@ export class Resumption {
     if (receipt.value.round !== resumesFrom.round || receipt.value.checkpoint !== resumesFrom.checkpoint) {
       return stop('receipt-fork', 'the sites’ statements do not describe the receipt that they name');
     }
-    this.#goal ??= this.#mayBeHeld(receipt) ? await this.#ask(receipt, { then: 'closed', tries: 1 }) : null;
+    this.#goal ??= this.#mayBeHeld(receipt) ? await this.#ask(receipt, { towards: 'closed', tries: 1 }) : null;
     if (this.#goal === null) return await this.#rollForward(receipt);
     return await this.#recall(receipt, this.#goal);
   }
@@ -53,14 +53,14 @@ export class Resumption {
     const step = await goal.recall.step();
     if (step.state === 'waiting') return { ...step, why: null };
     if (step.state === 'found') {
-      if (goal.then === 'rollForward') return { state: 'rollForward', receipt, base: step.found };
+      if (goal.towards === 'rollForward') return { state: 'rollForward', receipt, base: step.found };
       return { state: 'closed', receipt, model: step.found, lacking: !this.#allHold(receipt) };
     }
-    if (goal.then === 'closed' && !this.#isHeld(receipt)) return await this.#rollForward(receipt);
+    if (goal.towards === 'closed' && !this.#isHeld(receipt)) return await this.#rollForward(receipt);
     if (goal.tries >= this.#work.context.plan.sites.maxAttempts) {
       return stop('checkpoint-lost', 'no site returned the checkpoint of the closed round');
     }
-    this.#goal = await this.#ask(goal.of, { then: goal.then, tries: goal.tries + 1 });
+    this.#goal = await this.#ask(goal.of, { towards: goal.towards, tries: goal.tries + 1 });
     return await this.#recall(receipt, this.#goal);
   }
 
@@ -70,17 +70,17 @@ export class Resumption {
     }
     const before = this.#receipt(receipt.value.previous ?? '');
     if (before === undefined) return missing('waits for the record of the receipt before');
-    this.#goal = await this.#ask(before, { then: 'rollForward', tries: 1 });
+    this.#goal = await this.#ask(before, { towards: 'rollForward', tries: 1 });
     return await this.#recall(receipt, this.#goal);
   }
 
-  async #ask(of: VerifiedReceipt, { then, tries }: Pick<Goal, 'then' | 'tries'>): Promise<Goal> {
+  async #ask(of: VerifiedReceipt, { towards, tries }: Pick<Goal, 'towards' | 'tries'>): Promise<Goal> {
     const { context, session } = this.#work;
     const { round, checkpoint, model } = of.value;
     const { entries } = orderRoster(context.plan, session.approvals);
     // Receipts of updates name both; one that names neither has no checkpoint that anybody could return.
     const base = { checkpoint: checkpoint ?? of.digest, model: model ?? of.digest };
-    return { of, then, tries, recall: await CheckpointRecall.begin(this.#work, { round, base, roster: entries }) };
+    return { of, towards, tries, recall: await CheckpointRecall.begin(this.#work, { round, base, roster: entries }) };
   }
 
   /** A site says so, or the model was sealed and one will have fetched it soon. */

@@ -21,6 +21,7 @@ export class StudyEngine {
   readonly #inbox: BoardInbox;
   #phase: Phase = { name: 'idle' };
   #said = '';
+  #patientUntil: Date | null = null;
 
   /** @param release digest of the release that lists this program, for this plan; null while there is none */
   constructor(context: StudyContext, release: () => Promise<string | null>) {
@@ -97,9 +98,29 @@ export class StudyEngine {
     const needed = Math.max(context.plan.sites.minimum, context.quorum);
     const approvals = context.approvals().size;
     if (approvals < needed) return this.#wait(`waits for approvals: ${approvals} of at least ${needed}`);
+    const patience = this.#patienceWithUndecided();
+    if (patience !== null) return patience;
     if ((await this.#release()) === null) return this.#wait('waits for a release that lists this program');
     this.#phase = { name: 'opening', opening: await SessionOpening.begin(context) };
     return null;
+  }
+
+  /**
+   * At the study's very start a site that has not decided yet is waited for, as long as a round would wait for it: otherwise the fastest
+   * quorum would train the first rounds alone. Later approvals join by a new session. Null when there is nobody to wait for.
+   */
+  #patienceWithUndecided(): SessionStep | null {
+    const context = this.#context;
+    const { records, plan } = context;
+    if (records.of('SessionOpen').length > 0) return null;
+    const decided = new Set(
+      [...records.of('Approval'), ...records.of('Refusal'), ...records.of('Withdrawal')].map(({ value }) => value.site),
+    );
+    const undecided = plan.sites.roster.map(({ name }) => name).filter((name) => !decided.has(name));
+    if (undecided.length === 0) return null;
+    this.#patientUntil ??= context.after(1000 * plan.sites.deadlineSeconds);
+    if (context.now() >= this.#patientUntil) return null;
+    return this.#wait(`enough sites approved; waits for ${undecided.join(', ')} to decide`, this.#patientUntil);
   }
 
   #isOver(): boolean {
@@ -159,10 +180,10 @@ export class StudyEngine {
     }
   }
 
-  #wait(message: string): SessionStep {
+  #wait(message: string, until: Date | null = null): SessionStep {
     if (this.#said !== message) this.#context.log({ level: 'info', code: 'waiting', message });
     this.#said = message;
-    return { state: 'working', until: null };
+    return { state: 'working', until };
   }
 
   #soon(until: Date | null): Date {

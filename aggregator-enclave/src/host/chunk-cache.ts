@@ -20,7 +20,7 @@ export class ChunkCache implements ChunkSpool {
       await makePrivateDirectory(this.#directory);
       await writeFile(this.#path(digest), bytes, { mode: 0o600 });
     } catch {
-      await rm(this.#path(digest), { force: true });
+      await rm(this.#path(digest), { force: true }).catch(() => {});
     }
   }
 
