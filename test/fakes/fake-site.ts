@@ -140,6 +140,14 @@ export class FakeSite {
     return this.approval;
   }
 
+  async refuse(): Promise<void> {
+    await this.publish(
+      'Refusal',
+      { kind: 'Refusal', version: 1, ...this.names, refusedAt: this.now().toISOString() },
+      this.keys.approval,
+    );
+  }
+
   async withdraw(): Promise<void> {
     await this.publish(
       'Withdrawal',
