@@ -1,7 +1,5 @@
 // The two closures that an auditor reads, computed from the imports, and the page that lists them.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { closureOf, root } from './imports.ts';
+import { closureOf } from './imports.ts';
 
 /** Everything from which something can leave a hospital, and everything that touches one hospital's update inside the enclave. */
 export const auditEntries = {
@@ -14,15 +12,11 @@ const end = '<!-- end -->';
 
 export function computedSection(name: keyof typeof auditEntries): string {
   const { files, packages } = closureOf(auditEntries[name]);
-  const lines = files.map((file) => `| \`${file}\` | ${lineCount(file)} |`);
-  const total = files.reduce((sum, file) => sum + lineCount(file), 0);
   return [
     begin(name),
-    `Entry: \`${auditEntries[name]}\`. ${files.length} files, ${total} lines.`,
+    `Entry: \`${auditEntries[name]}\`. ${files.length} files.`,
     '',
-    '| file | lines |',
-    '|---|---|',
-    ...lines,
+    ...files.map((file) => `- \`${file}\``),
     '',
     `Packages and Node modules it reaches directly: ${packages.map((name) => `\`${name}\``).join(', ')}.`,
     end,
@@ -38,8 +32,4 @@ function replaceSection(page: string, name: keyof typeof auditEntries): string {
   const to = page.indexOf(end, from);
   if (from < 0 || to < 0) throw new Error(`docs/audit.md has no section ${begin(name)}`);
   return page.slice(0, from) + computedSection(name) + page.slice(to + end.length);
-}
-
-function lineCount(file: string): number {
-  return readFileSync(join(root, file), 'utf8').split('\n').length - 1;
 }

@@ -12,7 +12,11 @@ export function withoutGuard(guard: Guard): { root: string; remove: () => void }
     throw new Error(`${guard.file} does not hold exactly once: ${guard.find}`);
   // Beside the checkout, because hard links do not cross file systems.
   const copy = mkdtempSync(join(dirname(root), '.wardround-mutant-'));
-  execFileSync('cp', ['-al', ...['node_modules', 'package.json', ...rooms].map((name) => join(root, name)), copy]);
+  execFileSync('cp', [
+    '-al',
+    ...['node_modules', 'package.json', 'package-lock.json', ...rooms].map((name) => join(root, name)),
+    copy,
+  ]);
   rmSync(join(copy, guard.file));
   writeFileSync(join(copy, guard.file), original.replace(guard.find, guard.replace));
   return { root: copy, remove: () => rmSync(copy, { recursive: true, force: true }) };

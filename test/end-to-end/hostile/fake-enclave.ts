@@ -14,7 +14,6 @@ import type { Attack, AttackTools, SeenRecord } from './attack.ts';
 import { kindOf } from './views.ts';
 
 const fromGenuineEnclave: ReadonlySet<string> = new Set([
-  'SessionChallenge',
   'SessionOpen',
   'EvidenceOffer',
   'RoundOrder',
@@ -26,7 +25,7 @@ export async function fakeEnclave(): Promise<Attack> {
   const enclave = new FakeEnclave(await generateHpkeKey(), await generateHpkeKey());
   return {
     onRecord: async (record, tools) => await enclave.hear(record, tools),
-    // Hospitals hear of the attacker's session only.
+    // The genuine challenge gets its answers, without which there is no genuine evidence; of sessions, hospitals hear of the attacker's only.
     show: (record, party) => (party.role === 'site' && fromGenuineEnclave.has(kindOf(record.jws)) ? [] : [record]),
   };
 }
