@@ -39,6 +39,7 @@ async function attack(parts: Attack): Promise<FakeEnclave> {
   if (parts.offer === undefined) await enclave.offer('a');
   else await parts.offer(enclave, world);
   await world.pumpAll();
+  world.now = new Date(world.now.getTime() + 6000);
   await parts.later?.(world);
   await world.pumpAll();
   await enclave.order();
@@ -176,6 +177,25 @@ const attacks: readonly Attack[] = [
     },
   },
   {
+    name: 'a release of a releaser whom the federation removed',
+    check: 'evidence-refused release-releaser',
+    prepare: async (world) => {
+      const value = {
+        kind: 'Membership' as const,
+        version: 1 as const,
+        federation: world.federation.view.federation,
+        predecessor: world.federation.view.membership,
+        sequence: 1,
+        issuedAt: '2026-11-20T00:00:00.000Z',
+        reason: 'leaves',
+        changes: [{ action: 'removeReleaser' as const, name: 'builder' }],
+      };
+      for (const { approval } of world.federation.sites) {
+        world.relay.forge('federation', (await sign('Membership', value, approval)).jws);
+      }
+    },
+  },
+  {
     name: 'a release that does not list the measurement',
     check: 'evidence-refused release-measurement',
     enclave: async (world) => {
@@ -263,6 +283,17 @@ describe('the gate against a session', () => {
     const better = world.enclave();
     await world.session(better);
     await world.round(better);
+    expect(world.said('Contribution')).toHaveLength(1);
+  });
+
+  it('does not refuse a session for a release that comes a moment later', async () => {
+    world = await (await VaultWorld.create()).approved();
+    const release = await signFakeRelease(world.federation, measurement, { bundle: '1'.repeat(64) });
+    const enclave = world.enclave({ release });
+    await world.session(enclave);
+    world.relay.forge('federation', release.jws);
+    await world.round(enclave);
+    expect(world.checks()).toEqual([]);
     expect(world.said('Contribution')).toHaveLength(1);
   });
 

@@ -4,6 +4,7 @@ import { admitEnclave, type VerifiedEnclave } from '@wardround/attestation/verif
 
 import { utf8 } from '@wardround/protocol/bytes';
 import type { Verified } from '@wardround/protocol/documents/signed';
+import { thumbprint } from '@wardround/protocol/keys';
 import { type OwnApproval, requireAccepted } from './approval-check.ts';
 import { GateWaits, refused } from './refusal.ts';
 import type { Session } from './session-check.ts';
@@ -21,7 +22,7 @@ export interface AttestedSession {
  * Appraises the newest evidence that answers a nonce of this site for this session.
  *
  * @throws GateWaits `evidence-awaited` (none came yet), `evidence-due` (all of it is too old: ask again)
- * @throws WardroundError `release-unknown`, `release-other`, `release-expired`, `release-revoked`, `release-measurement`,
+ * @throws WardroundError `release-unknown`, `release-releaser`, `release-other`, `release-expired`, `release-revoked`, `release-measurement`,
  * `evidence-platform`, `approval-weakness`, and those of the verifier
  */
 export function attestSession(view: GateView, open: Session, approval: OwnApproval): AttestedSession {
@@ -89,6 +90,7 @@ function requireRelease(view: GateView, { value }: Session): Verified<'EnclaveRe
     throw refused('release-unknown', 'no releaser of the federation signed this enclave release', {
       got: value.release,
     });
+  requireReleaser(view, release);
   const { attestation } = view.records.plan.value;
   if (release.value.name !== attestation.release) {
     throw refused('release-other', "not the plan's enclave release", {
@@ -106,6 +108,15 @@ function requireRelease(view: GateView, { value }: Session): Verified<'EnclaveRe
     throw refused('release-revoked', 'the enclave release was revoked', { got: revoked.value.revokedAt });
   }
   return release;
+}
+
+/** Releasers that the federation removed release nothing any more; their revocations count for good. */
+function requireReleaser({ newest }: GateView, { value, signer }: Verified<'EnclaveRelease'>): void {
+  const releaser = newest.releasers.find(({ name }) => name === value.releaser);
+  if (releaser !== undefined && thumbprint(releaser.key) === signer) return;
+  throw refused('release-releaser', 'signed by somebody who is no releaser of the federation any more', {
+    got: value.releaser,
+  });
 }
 
 function requireMeasurement(release: Verified<'EnclaveRelease'>, enclave: VerifiedEnclave): void {

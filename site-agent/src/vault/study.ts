@@ -40,6 +40,8 @@ export class Study {
   readonly records: StudyRecords;
   /** Sessions that passed the gate at least once in this process. Consent asks again each time; this only says whom to listen to. */
   readonly sessions = new Map<string, AttestedSession>();
+  /** When this process first looked at a session, in milliseconds. */
+  readonly sessionsSince = new Map<string, number>();
   readonly initial: InitialCheckpoint;
   readonly #keeper: RecordKeeper;
   readonly #published: () => void;

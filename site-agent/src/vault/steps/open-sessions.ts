@@ -11,6 +11,8 @@ import type { Study } from '../study.ts';
 
 /** Older sessions are over; a hostile board must not make us appraise without end. */
 const listenedSessions = 8;
+/** How long records of the federation's topic may lag behind the study's. */
+const otherTopicGraceMs = 5000;
 /** Fresh evidence is asked for when this part of its allowed age has passed, so that no round waits for it. */
 const askAgainAfter = 0.75;
 
@@ -46,8 +48,21 @@ async function tryOpen(study: Study, open: Session): Promise<void> {
       if (hasCode(error, 'evidence-due')) await requestEvidence(study, open, view);
       return;
     }
+    if (mayBeLate(study, open, error)) return;
     await study.refuse(error, { session: open.digest, round: null, attempt: null });
   }
+}
+
+/**
+ * The two topics come side by side: what a session names from the federation's may be a moment behind it. A refusal is said of the whole
+ * session, so for that moment it is held back; the session is looked at again all the while.
+ */
+function mayBeLate(study: Study, open: Session, error: unknown): boolean {
+  const now = study.ports.now().getTime();
+  const since = study.sessionsSince.get(open.digest) ?? now;
+  study.sessionsSince.set(open.digest, since);
+  const isOther = hasCode(error, 'session-membership') || hasCode(error, 'release-unknown');
+  return isOther && now - since < otherTopicGraceMs;
 }
 
 async function refreshEvidence(study: Study, { open }: AttestedSession): Promise<void> {
