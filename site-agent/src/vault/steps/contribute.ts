@@ -39,8 +39,10 @@ function dueOrder(study: Study): { readonly order: Order; readonly session: Sess
   );
   const now = study.ports.now();
   const orders = study.records.of('RoundOrder').filter((order) => study.sessions.has(order.value.session));
-  const newest = orders.toSorted((a, b) => b.value.attempt - a.value.attempt)[0];
-  if (newest === undefined || answered.has(newest.digest) || now >= new Date(newest.value.deadline)) return undefined;
+  const highest = orders.reduce((attempt, { value }) => Math.max(attempt, value.attempt), 0);
+  // Two orders of one attempt number: the one that was not answered is looked at, and refused by its name.
+  const newest = orders.findLast(({ value, digest }) => value.attempt === highest && !answered.has(digest));
+  if (newest === undefined || now >= new Date(newest.value.deadline)) return undefined;
   const attested = study.sessions.get(newest.value.session);
   return attested === undefined || !asksThisSite(study, newest) ? undefined : { order: newest, session: attested.open };
 }
