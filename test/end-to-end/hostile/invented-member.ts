@@ -8,6 +8,7 @@ import type { Attack } from './attack.ts';
 import { kindOf } from './views.ts';
 
 export const inventedName = 'mallory';
+export const inventedTitle = 'Mallory would like your data';
 
 /** The attacker then signs a copy of the genuine plan as its own: a hospital that lists it believes the membership. */
 export async function inventedMember(): Promise<Attack> {
@@ -43,7 +44,7 @@ export async function inventedMember(): Promise<Attack> {
       const plan = JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()) as DocumentOf<'StudyPlan'>;
       const forged = await sign(
         'StudyPlan',
-        { ...plan, membership: signed.digest, researcher: inventedName, title: 'Mallory would like your data' },
+        { ...plan, membership: signed.digest, researcher: inventedName, title: inventedTitle },
         key,
       );
       tools.inject({ topic: 'federation', jws: forged.jws });
