@@ -45,8 +45,11 @@ async function demo(options: Options): Promise<void> {
   const hospitals = demoHospitals({ count: Number(options.sites), data, seed });
   const directory = await freshDirectory(options.out);
   for (const line of simulatedBanner) output.note(line);
-  const story = createStory((line) => output.note(line));
   const stop = new AbortController();
+  const story = createStory(
+    (line) => output.note(line),
+    () => stop.abort(stalled(directory)),
+  );
   const crew = await Crew.open({ directory, signal: stop.signal, onLoss: (error) => stop.abort(error) });
   const interrupted = onInterrupt(stop);
   try {
@@ -63,8 +66,16 @@ async function demo(options: Options): Promise<void> {
     }
     throw stop.signal.aborted && stop.signal.reason instanceof WardroundError ? stop.signal.reason : error;
   } finally {
+    story.end();
     await crew.stop();
   }
+}
+
+function stalled(directory: string): WardroundError {
+  return new WardroundError('demo-stalled', 'nothing has happened for two minutes', {
+    where: `${directory}/logs`,
+    action: 'stop',
+  });
 }
 
 /** Ctrl-C ends everything; a second one changes nothing. */

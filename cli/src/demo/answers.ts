@@ -5,6 +5,7 @@ import { WardroundError } from '@wardround/protocol/errors';
 export const coordinatorMade = z.looseObject({ invitation: z.string(), aggregatorToken: z.string() });
 export const coordinatorReady = z.looseObject({ listening: z.string() });
 export const aggregatorMade = z.looseObject({ vendorRoot: z.string(), measurement: z.string() });
+export const aggregatorReady = z.looseObject({ measurement: z.string() });
 export const measured = z.looseObject({
   measurement: z.string(),
   bundle: z.string(),

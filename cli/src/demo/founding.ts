@@ -6,8 +6,18 @@ import { parseCertificates } from '@wardround/attestation/certificate';
 import { examplePolicy } from '@wardround/attestation/policy/example';
 import { parseSimulatedEndorsements } from '@wardround/attestation/simulated/files';
 import { findSnpLeaf } from '@wardround/attestation/snp/leaf';
+import { WardroundError } from '@wardround/protocol/errors';
 import { readText } from '../yaml-file.ts';
-import { aggregatorMade, answer, coordinatorMade, coordinatorReady, drafted, measured, siteMade } from './answers.ts';
+import {
+  aggregatorMade,
+  aggregatorReady,
+  answer,
+  coordinatorMade,
+  coordinatorReady,
+  drafted,
+  measured,
+  siteMade,
+} from './answers.ts';
 import type { Crew } from './crew.ts';
 import { releaseName, researcherName } from './demo-plan.ts';
 import { colludingFor, type DemoHospital } from './hospitals.ts';
@@ -199,7 +209,18 @@ async function startSite({ crew, story, directory }: Stage, hospital: DemoHospit
 }
 
 export async function startEnclave({ crew, story }: Stage, measurement: string): Promise<void> {
-  await crew.start('aggregator', ['aggregator', 'start', '--dir', 'aggregator']);
+  const ready = answer(aggregatorReady, await crew.start('aggregator', ['aggregator', 'start', '--dir', 'aggregator']));
+  if (ready.measurement !== measurement) {
+    throw new WardroundError(
+      'demo-changed',
+      'the program of the enclave was changed while the demo ran; no hospital would accept it now',
+      {
+        expected: measurement,
+        got: ready.measurement,
+        action: 'retry',
+      },
+    );
+  }
   const short = `${measurement.slice(0, 16)}…`;
   story.tell('enclave', `connected out to the coordinator; measurement ${short} (SIMULATED PLATFORM)`);
 }

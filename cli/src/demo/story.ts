@@ -5,16 +5,29 @@ export interface Story {
   readonly tell: (who: string, what: string) => void;
   readonly heading: (text: string) => void;
   readonly seconds: () => number;
+  /** No more silence to be noticed. */
+  readonly end: () => void;
 }
 
-/** @param write one line at a time, to stderr, so that stdout stays the result's */
-export function createStory(write: (line: string) => void): Story {
+/** Two minutes without a line: something waits for what will not come. */
+const longestSilenceMilliseconds = 120_000;
+
+/**
+ * @param write one line at a time, to stderr, so that stdout stays the result's
+ * @param onSilence when nothing was told for too long
+ */
+export function createStory(write: (line: string) => void, onSilence: () => void): Story {
   const started = performance.now();
   const seconds = (): number => (performance.now() - started) / 1000;
+  const silence = setTimeout(onSilence, longestSilenceMilliseconds);
   return {
     seconds,
-    tell: (who, what) => write(`${seconds().toFixed(1).padStart(6)} s  ${who.padEnd(14)} ${what}`),
+    tell: (who, what) => {
+      silence.refresh();
+      write(`${seconds().toFixed(1).padStart(6)} s  ${who.padEnd(14)} ${what}`);
+    },
     heading: (text) => write(`\n         ${text.toUpperCase()}`),
+    end: () => clearTimeout(silence),
   };
 }
 
