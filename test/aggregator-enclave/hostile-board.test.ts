@@ -120,6 +120,8 @@ describe('a board that', () => {
       false_.receipt,
     );
     for (const { jws } of [challenge, opened, forgedOrder, stop]) world.relay.forge(topic, jws);
+    await world.settle();
+    expect(world.enclave.loops).toBe(2);
     for (const site of world.sites) {
       site.duties = { ...site.duties, state: false };
       await site.contribute(order);
@@ -134,6 +136,100 @@ describe('a board that', () => {
     await world.sync();
     expect(world.published('RoundReceipt')[0]?.value.order).toBe(order.digest);
     expect(world.published('SealedModel')).toHaveLength(1);
+  });
+});
+
+describe('a forged end of a study', () => {
+  it('a stop: does not keep a restarted enclave from its work', async () => {
+    const world = await study({ plan: (plan) => ({ ...plan, rounds: 1 }) });
+    const order = await world.playToOrder();
+    const receiptKey = generateSigningKey();
+    const names = { federation: world.federation.view.federation, study: world.plan.digest };
+    const challenge = await sign(
+      'SessionChallenge',
+      {
+        kind: 'SessionChallenge',
+        version: 1,
+        ...names,
+        receiptKey: receiptKey.publicKey,
+        nonce: '11'.repeat(32),
+        challengedAt: order.value.issuedAt,
+      },
+      receiptKey,
+    );
+    const open = world.published('SessionOpen')[0];
+    if (open === undefined) throw new Error('no session');
+    const opened = await sign(
+      'SessionOpen',
+      { ...open.value, challenge: challenge.digest, receiptKey: receiptKey.publicKey },
+      receiptKey,
+    );
+    const stop = await sign(
+      'StudyStop',
+      {
+        kind: 'StudyStop',
+        version: 1,
+        ...names,
+        session: opened.digest,
+        round: 1,
+        code: 'shortfall',
+        detail: 'forged',
+        stoppedAt: order.value.issuedAt,
+      },
+      receiptKey,
+    );
+    for (const { jws } of [challenge, opened, stop]) world.relay.forge(names.study, jws);
+    await world.restart();
+    await world.play();
+    expect(world.enclave.codes).toContain('study-complete');
+  });
+
+  it('a sealed model: does not make a restarted enclave believe that the true one was sealed', async () => {
+    const world = await study({ plan: (plan) => ({ ...plan, rounds: 1 }) });
+    // Everybody cosigned, but the enclave died before it sealed; somebody puts another "sealed model" of that receipt on the board.
+    world.relay.hostile.keep = ({ jws }, party) => party !== 'enclave' || UNVERIFIED_kindOf(jws).kind !== 'SealedModel';
+    await world.play();
+    const [receipt] = world.published('RoundReceipt');
+    const open = world.published('SessionOpen')[0];
+    const challenged = world.published('SessionChallenge')[0];
+    if (receipt === undefined || open === undefined || challenged === undefined) throw new Error('no receipt');
+    world.relay.hostile.keep = () => true;
+    const receiptKey = generateSigningKey();
+    const challenge = await sign(
+      'SessionChallenge',
+      { ...challenged.value, receiptKey: receiptKey.publicKey },
+      receiptKey,
+    );
+    const opened = await sign(
+      'SessionOpen',
+      { ...open.value, challenge: challenge.digest, receiptKey: receiptKey.publicKey },
+      receiptKey,
+    );
+    const sealed = await sign(
+      'SealedModel',
+      {
+        kind: 'SealedModel',
+        version: 1,
+        federation: world.federation.view.federation,
+        study: world.plan.digest,
+        session: opened.digest,
+        receipt: receipt.digest,
+        round: 1,
+        checkpoint: receipt.value.checkpoint ?? '',
+        ciphertext: { manifest: 'f0'.repeat(32), size: 1 },
+        recipients: [{ site: 'a', encapsulation: 'A'.repeat(1494), wrappedKey: 'AAAA' }],
+      },
+      receiptKey,
+    );
+    for (const { jws } of [challenge, opened, sealed]) world.relay.forge(world.plan.digest, jws);
+    for (const site of world.sites) site.duties.store = false;
+    await world.restart();
+    await world.play();
+    await world.advance(600_000);
+    for (const site of world.sites) await site.sync();
+    await world.play();
+    expect(world.published('SealedModel').length).toBeGreaterThan(1);
+    expect(world.enclave.codes).toContain('study-complete');
   });
 });
 

@@ -21,6 +21,8 @@ export class FederationWatch {
   readonly #ports: Pick<HostPorts, 'log' | 'platform' | 'clock'>;
   readonly #wanted: string | undefined;
   readonly #records = new Map<string, string[]>();
+  /** What became of each plan record; a plan that waits for its membership is not in it. */
+  readonly #judged = new Map<string, KnownPlan | null>();
   #views: readonly FederationView[] = [];
 
   constructor(ports: Pick<HostPorts, 'log' | 'platform' | 'clock'>, federation: string | null) {
@@ -88,10 +90,19 @@ export class FederationWatch {
   }
 
   async #readPlan(jws: string): Promise<KnownPlan | null> {
+    const judged = this.#judged.get(jws);
+    if (judged !== undefined) return judged;
+    const { value } = UNVERIFIED_kindOf(jws);
+    const view = this.#views.find(({ membership }) => membership === memberOf(value, 'membership'));
+    if (view === undefined) return null;
+    const known = await this.#judgePlan(jws, view);
+    this.#judged.set(jws, known);
+    return known;
+  }
+
+  async #judgePlan(jws: string, view: FederationView): Promise<KnownPlan | null> {
     try {
       const { value } = UNVERIFIED_kindOf(jws);
-      const view = this.#views.find(({ membership }) => membership === memberOf(value, 'membership'));
-      if (view === undefined) return null;
       const researcher = requireResearcher(view, memberOf(value, 'researcher'));
       const plan = await verify('StudyPlan', jws, [researcher.signing]);
       return plan.value.federation === view.federation ? { plan, view } : null;

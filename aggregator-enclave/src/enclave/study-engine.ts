@@ -8,7 +8,7 @@ import { elementsOf } from '@wardround/protocol/payload';
 import { type OpenedSession, SessionOpening } from './session-opening.ts';
 import type { SessionWork } from './session-work.ts';
 import type { StudyContext } from './study-context.ts';
-import { isComplete } from './witnesses.ts';
+import { isComplete, isStopped } from './witnesses.ts';
 
 type Phase =
   | { readonly name: 'idle' }
@@ -126,7 +126,7 @@ export class StudyEngine {
   #isOver(): boolean {
     const { records, quorum, plan } = this.#context;
     if (isComplete(records, quorum)) return this.#ends('study-complete', 'the study is complete already');
-    if (records.of('StudyStop').length > 0) return this.#ends('study-stopped', 'the study was stopped');
+    if (isStopped(records)) return this.#ends('study-stopped', 'the study was stopped');
     if (this.#context.now().toISOString() >= plan.expires) return this.#ends('plan-expired', 'the plan has expired');
     return false;
   }
