@@ -23,6 +23,8 @@ export interface WorldOptions {
 }
 
 export interface PlanOptions {
+  /** Makes one plan differ from another that asks for the same. */
+  readonly title?: string;
   readonly rounds: number;
   readonly strategy?: string;
   readonly deadline?: string;
@@ -89,20 +91,17 @@ export class World {
     for (const { name } of this.options.sites) await this.start(name, ['site', 'start', '--dir', this.site(name)]);
   }
 
-  /** The researcher signs and launches the plan. */
-  async launch(): Promise<string> {
-    writeFileSync(join(this.directory, 'plan.yaml'), planText(this.options));
-    const launched = await this.run([
-      'study',
-      'launch',
-      'plan.yaml',
-      '--dir',
-      'researcher',
-      '--fingerprint',
-      this.#fingerprint,
-    ]);
+  /** The researcher signs and launches the plan, or another one in the same federation. */
+  async launch(plan: PlanOptions = this.options.plan): Promise<string> {
+    writeFileSync(join(this.directory, 'plan.yaml'), planText({ ...this.options, plan }));
+    const launched = await this.run(['study', 'launch', 'plan.yaml', ...this.asResearcher]);
     this.study = String(launched['study']);
     return this.study;
+  }
+
+  /** Options of the commands that a researcher types. */
+  get asResearcher(): readonly string[] {
+    return ['--dir', 'researcher', '--fingerprint', this.#fingerprint];
   }
 
   async approveAll(): Promise<void> {
@@ -192,9 +191,15 @@ export class World {
     const child = this.#running.get(name);
     if (child?.pid === undefined) return;
     this.#running.delete(name);
+    if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
     process.kill(-child.pid, 'SIGKILL');
     await ended;
+  }
+
+  /** Where a role's standard error goes. */
+  log(name: string): string {
+    return join(this.directory, 'logs', `${name}.log`);
   }
 
   pid(name: string): number {
@@ -308,12 +313,10 @@ export class World {
 
   async #keep(name: string, child: ChildProcess): Promise<void> {
     this.#running.set(name, child);
-    child.stderr?.pipe(createWriteStream(join(this.directory, 'logs', `${name}.log`), { flags: 'a' }));
+    child.stderr?.pipe(createWriteStream(this.log(name), { flags: 'a' }));
     await new Promise<void>((resolve, reject) => {
       if (child.stdout !== null) createInterface({ input: child.stdout }).once('line', () => resolve());
-      child.once('close', (status) =>
-        reject(new Error(`${name} ended with ${status}; see ${join(this.directory, 'logs', `${name}.log`)}`)),
-      );
+      child.once('close', (status) => reject(new Error(`${name} ended with ${status}; see ${this.log(name)}`)));
     });
     // What comes after the first line is read, so that the pipe never fills.
     child.stdout?.resume();
@@ -322,7 +325,7 @@ export class World {
 
 function planText({ sites, plan }: WorldOptions): string {
   return `wardround: study/v1
-title: Two features and a label
+title: ${plan.title ?? 'Two features and a label'}
 purpose: { text: End-to-end test, ethics: none needed }
 expires: 2099-12-31T23:59:59Z
 cohort:
