@@ -27,7 +27,10 @@ export function roleCall(words: readonly string[]): RoleCall | null {
   const [first = '', ...rest] = words;
   const entry = Object.hasOwn(programs, first) ? programs[first] : undefined;
   if (entry === undefined) return null;
-  return { program: roleProgram(entry.role), arguments: entry.keepsWord ? [first, ...rest] : rest };
+  // A role's overview is asked for in one way, however somebody lost asks.
+  const lost = rest.length === 0 || (rest.length === 1 && ['help', '--help', '-h'].includes(rest[0] ?? ''));
+  const passed = entry.keepsWord ? [first, ...rest] : rest;
+  return { program: roleProgram(entry.role), arguments: lost ? ['--help'] : passed };
 }
 
 const manifestSchema = z.looseObject({ bin: z.union([z.string(), z.record(z.string(), z.string())]).optional() });

@@ -114,7 +114,12 @@ export class Crew {
     const child = spawn(process.execPath, [...quietly, ...program], {
       cwd: this.#options.directory,
       // Forty processes read the same files: what Node made of them is kept, for this demo alone, in its own private directory.
-      env: { ...process.env, NODE_COMPILE_CACHE: join(this.#options.directory, 'logs/compile-cache') },
+      // The tools that keep a vault off the network lie in sbin, which many people's PATH lacks.
+      env: {
+        ...process.env,
+        PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`,
+        NODE_COMPILE_CACHE: join(this.#options.directory, 'logs/compile-cache'),
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

@@ -18,7 +18,7 @@ import {
   measured,
   siteMade,
 } from './answers.ts';
-import type { Crew } from './crew.ts';
+import { type Crew, errorCode } from './crew.ts';
 import { releaseName, researcherName } from './demo-plan.ts';
 import { colludingFor, type DemoHospital } from './hospitals.ts';
 import type { Story } from './story.ts';
@@ -151,9 +151,24 @@ async function introduceSite(
     '--policy',
     join(directory, 'policy.yaml'),
   ];
-  const { vaultIsolation } = answer(siteMade, await crew.run([...init, ...settings]));
+  const { vaultIsolation } = answer(siteMade, await initSite(crew, [...init, ...settings]));
   await crew.run(['site', 'join', '--dir', dir, '--invitation', invitation]);
-  story.tell(hospital.name, `made its keys; its vault is kept off the network by ${vaultIsolation}`);
+  story.tell(
+    hospital.name,
+    vaultIsolation === notIsolated
+      ? `made its keys; WEAKNESS ${notIsolated}: this machine offers no way to keep a vault off the network`
+      : `made its keys; its vault is kept off the network by ${vaultIsolation}`,
+  );
+}
+
+export const notIsolated = 'vaultNotIsolated';
+
+/** Where the machine offers no isolation (a plain container), the demo goes on under that weakness, by its name. */
+async function initSite(crew: Crew, words: readonly string[]): Promise<unknown> {
+  const { status, document } = await crew.attempt(words);
+  if (status === 0) return document;
+  const accepted = errorCode(document) === 'isolation-unavailable' ? ['--vault-isolation', notIsolated] : [];
+  return await crew.run([...words, ...accepted]);
 }
 
 async function signGenesis({ crew, story, directory, hospitals }: Stage, invitation: string): Promise<string> {

@@ -3,7 +3,8 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answer, launched, modelOpened } from './answers.ts';
 import { demoPlan } from './demo-plan.ts';
-import { type Founded, siteDir, type Stage, startEnclave } from './founding.ts';
+import { type Founded, notIsolated, siteDir, type Stage, startEnclave } from './founding.ts';
+import { readText } from '../yaml-file.ts';
 import { untilStudy } from './site-files.ts';
 
 /** The weaknesses of the demo: a person types each. */
@@ -42,7 +43,11 @@ async function approve(
 ): Promise<void> {
   const dir = siteDir(directory, hospital);
   await untilStudy(dir, { study, holds: ({ state }) => state === 'awaiting-decision', signal });
-  await crew.run(['site', 'approve', study, '--dir', dir, '--accept', weaknesses.join(','), '--yes']);
+  const isolated = (await readText(join(dir, 'site.yaml'))).includes(`vaultIsolation: ${notIsolated}`)
+    ? [notIsolated]
+    : [];
+  const accepted = [...weaknesses, ...isolated].join(',');
+  await crew.run(['site', 'approve', study, '--dir', dir, '--accept', accepted, '--yes']);
   await untilStudy(dir, { study, holds: ({ state }) => state !== 'awaiting-decision', signal });
   story.tell(hospital.name, `read the plan, froze a snapshot, typed the weaknesses, approved`);
 }
