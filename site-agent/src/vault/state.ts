@@ -50,6 +50,7 @@ const schema = `
   CREATE TABLE IF NOT EXISTS records (
     number INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, kind TEXT NOT NULL, digest TEXT NOT NULL, jws TEXT NOT NULL,
     own INTEGER NOT NULL, published INTEGER NOT NULL, UNIQUE (topic, jws)) STRICT;
+  CREATE INDEX IF NOT EXISTS records_by_topic ON records (topic);
   CREATE TABLE IF NOT EXISTS nonces (
     nonce TEXT PRIMARY KEY, study TEXT NOT NULL, purpose TEXT NOT NULL, issued_at TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS payloads (
@@ -72,7 +73,8 @@ export class VaultState implements LedgerWitness {
 
   constructor(path: string) {
     this.#db = new DatabaseSync(path);
-    this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    // The vault's root has no directory for temporary files: what SQLite would put there, a large sort above all, failed as an I/O error.
+    this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;');
     this.#db.exec(schema);
   }
 
