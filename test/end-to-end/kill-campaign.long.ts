@@ -11,7 +11,7 @@ const roles: readonly Role[] = ['aggregator-enclave', 'vault', 'courier', 'coord
 const wanted = process.env['WARDROUND_KILL_ROLES']?.split(',') ?? roles;
 const isTold = process.env['WARDROUND_KILL_TELL'] === '1';
 
-const rounds = 60;
+const rounds = 40;
 /** A trial may need so many rounds to begin, to die in and to recover. */
 const roundsOfTrial = 6;
 /** More than any role passes from its start to its next round. */
@@ -86,6 +86,30 @@ describe('the kill campaign', () => {
       expect(round).toContain('message publish SealedModel');
       expect(rollForwards).toBeGreaterThan(0);
       expect(recalls).toBeGreaterThan(0);
+    },
+    hour,
+  );
+
+  const beginners = (['vault', 'courier'] as const).filter((role) => wanted.includes(role));
+  it.each(beginners)(
+    '%s: at the boundaries of a study’s beginning, from the approval to the end',
+    async (role) => {
+      const started = Date.now();
+      let kills = 0;
+      failed = true;
+      for (let index = 0; ; index += 2 * stride) {
+        const { at } = await campaign.killAtBeginning({ role, life: 'this', index }, reference);
+        if (isTold) console.log(`${role}, beginning ${index}: ${at}`);
+        if (at === null) break;
+        kills += 1;
+      }
+      failed = false;
+      table.push({
+        campaign: `${role}: a study's beginning`,
+        kills,
+        seconds: Math.round((Date.now() - started) / 1000),
+      });
+      expect(kills).toBeGreaterThan(2);
     },
     hour,
   );

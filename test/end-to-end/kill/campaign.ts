@@ -21,11 +21,16 @@ export interface Killed {
   readonly at: string | null;
 }
 
+/** Rounds of a study whose beginning is disturbed. */
+const shortStudy = 2;
+
 export class Campaign {
+  /** Of each study that {@link Campaign.begin} begins. */
   readonly rounds: number;
   readonly world: World;
   readonly #checkout = new InstrumentedCheckout();
   #studies = 0;
+  #studyRounds = 0;
   #exports = 0;
 
   private constructor(rounds: number) {
@@ -52,9 +57,27 @@ export class Campaign {
 
   /** A new study of the same terms, approved by all. */
   async begin(): Promise<void> {
-    this.#studies += 1;
-    await this.world.launch({ ...this.world.options.plan, title: `Study ${this.#studies}` });
+    await this.#launch(this.rounds);
     await this.world.approveAll();
+  }
+
+  /** A short study in which a process dies at a boundary counted from just before the victim's approval, and which is then proved. */
+  async killAtBeginning(trial: Trial, reference: readonly string[]): Promise<Killed> {
+    await this.#launch(shortStudy);
+    for (const name of sites) if (name !== victim) await this.world.approve(name);
+    await this.world.until(victim, ({ state }) => state === 'awaiting-decision');
+    const armed = this.#arm(trial);
+    const [at] = await Promise.all([this.#died(trial, armed), this.world.approve(victim)]);
+    this.#checkout.disarm();
+    if (at !== null) await this.#revive(trial.role, armed.pids);
+    await this.finish(reference.slice(0, shortStudy));
+    return { trial, at };
+  }
+
+  async #launch(rounds: number): Promise<void> {
+    this.#studies += 1;
+    this.#studyRounds = rounds;
+    await this.world.launch({ ...this.world.options.plan, rounds, title: `Study ${this.#studies}` });
   }
 
   /** The newest round that every site has closed and opened. */
@@ -92,7 +115,7 @@ export class Campaign {
     if (then !== undefined && next !== null) killed.push(await this.#recover(then, next, before));
     // The round in which it died is at most one further than the last that all had closed when it was armed, and the one it may have reached.
     await this.untilRound(
-      Math.min(this.rounds, Math.max(before, this.#highest()) + 1),
+      Math.min(this.#studyRounds, Math.max(before, this.#highest()) + 1),
       `${what}, which died at: ${at}`,
     );
     return killed;
@@ -114,11 +137,11 @@ export class Campaign {
     const directory = join(this.world.directory, `export-${(this.#exports += 1)}`);
     const words = ['study', 'status', this.world.study, ...this.world.asResearcher, '--export', directory];
     const status = await this.world.run(words);
-    expect(status).toMatchObject({ complete: true, roundsDone: this.rounds, stopped: null });
+    expect(status).toMatchObject({ complete: true, roundsDone: this.#studyRounds, stopped: null });
     const audit = await this.world.attempt(['audit', 'verify', directory, '--policy', 'policy.yaml']);
     expect(audit.document, JSON.stringify(audit.document)).toMatchObject({ holds: true });
     const outcome = readOutcome(directory, quorum);
-    requireOneChain(outcome, this.rounds);
+    requireOneChain(outcome, this.#studyRounds);
     if (reference !== null) {
       expect(checkpoints(outcome), 'the models, to the bit').toEqual(reference);
       for (const { round, checkpoint } of outcome.issued)
