@@ -9,11 +9,11 @@ import { sign } from '@wardround/protocol/documents/signed';
 import type { DocumentOf } from '@wardround/protocol/documents/registry';
 import type { RelayConnection } from '@wardround/relay/connect';
 import { readFederation, viewAt } from '../../cli/src/federation-file.ts';
-import { fingerprintOf, isFingerprint } from '../../cli/src/party/fingerprint.ts';
+import { fingerprintOf, isFingerprint } from '@wardround/protocol/fingerprint';
+import { labels } from '@wardround/protocol/labels';
 import { readReceivingKey, readSigningKey, writeKeyFile } from '../../cli/src/party/key-files.ts';
 import { createParty, openParty } from '../../cli/src/party/party-directory.ts';
 import { currentFederation, type Researcher } from '../../cli/src/party/researcher.ts';
-import { fingerprintOf as siteFingerprint } from '../../site-agent/src/founding/fingerprint.ts';
 import { foundFakeFederation, type FakeFederation } from '../fakes/fake-federation.ts';
 import { createMemoryRelay, type MemoryRelay } from '../fakes/memory-relay.ts';
 import { wardround } from './run-wardround.ts';
@@ -89,9 +89,15 @@ describe('a party’s directory', () => {
 });
 
 describe('the fingerprint', () => {
-  it('is the one that the hospitals read to each other', () => {
-    for (const digest of ['00', '5a', 'ff'].map((byte) => byte.repeat(32)))
-      expect(fingerprintOf(digest)).toBe(siteFingerprint(digest));
+  it('is twenty digits in groups of four, of SHA-256 over the label and the digest', () => {
+    const digest = '5a'.repeat(32);
+    const hash = createHash('sha256')
+      .update(`${labels.fingerprint}\0`)
+      .update(Buffer.from(digest, 'hex'))
+      .digest('hex');
+    const last = (BigInt(`0x${hash}`) % 10n ** 20n).toString().padStart(20, '0');
+    expect(fingerprintOf(digest)).toMatch(/^(?:\d{4} ){4}\d{4}$/);
+    expect(fingerprintOf(digest).replaceAll(' ', '')).toBe(last);
   });
 
   it('does not mind spaces and dashes, and minds every digit', () => {

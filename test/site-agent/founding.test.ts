@@ -7,7 +7,7 @@ import { digestOf } from '@wardround/protocol/canonical-json';
 import { type Genesis, genesisSchema } from '@wardround/protocol/documents/federation';
 import { sign, UNVERIFIED_kindOf } from '@wardround/protocol/documents/signed';
 import { sitePaths } from '../../site-agent/src/config/site-paths.ts';
-import { fingerprintOf, requireFingerprint } from '../../site-agent/src/founding/fingerprint.ts';
+import { fingerprintOf, requireFingerprint } from '@wardround/protocol/fingerprint';
 import { completeFounding, readFounding } from '../../site-agent/src/founding/genesis-file.ts';
 import { readAgentKeys } from '../../site-agent/src/keys/site-keys.ts';
 import { fakeFederation, fakeSite } from '../fakes/federation.ts';

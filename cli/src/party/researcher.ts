@@ -7,7 +7,7 @@ import type { RelayConnection } from '@wardround/relay/connect';
 import { proveWith } from '@wardround/relay/prove';
 import { type FederationFile, readFederationFile, viewOfFile } from '../federation-file.ts';
 import { readSigningKey } from './key-files.ts';
-import { fingerprintOf, isFingerprint } from './fingerprint.ts';
+import { fingerprintOf, isFingerprint } from '@wardround/protocol/fingerprint';
 import { recordsOf, withLink } from './link.ts';
 import {
   openParty,

@@ -5,7 +5,7 @@ import { createDurably } from '../config/durable-file.ts';
 import { collectBundles } from '../founding/bundles.ts';
 import { federationRecords } from '../founding/connection.ts';
 import { draftGenesis, toleratesAbsence } from '../founding/draft.ts';
-import { fingerprintOf } from '../founding/fingerprint.ts';
+import { fingerprintOf } from '@wardround/protocol/fingerprint';
 import { describeGenesis, genesisWeaknesses } from '../founding/review.ts';
 import type { Command } from './command.ts';
 import { dirOption, invitationOption, openSite, parseCount, parseNames, withConnection } from './options.ts';

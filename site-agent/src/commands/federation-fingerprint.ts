@@ -3,7 +3,7 @@ import { type Genesis, genesisSchema } from '@wardround/protocol/documents/feder
 import { UNVERIFIED_kindOf } from '@wardround/protocol/documents/signed';
 import { WardroundError } from '@wardround/protocol/errors';
 import { sitePaths } from '../config/site-paths.ts';
-import { fingerprintOf } from '../founding/fingerprint.ts';
+import { fingerprintOf } from '@wardround/protocol/fingerprint';
 import { readSignedGenesis } from '../founding/genesis-file.ts';
 import { describeGenesis, genesisWeaknesses } from '../founding/review.ts';
 import type { Command, Typed } from './command.ts';

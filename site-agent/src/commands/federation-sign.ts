@@ -5,7 +5,7 @@ import { genesisSchema } from '@wardround/protocol/documents/federation';
 import { sign, UNVERIFIED_kindOf } from '@wardround/protocol/documents/signed';
 import { WardroundError } from '@wardround/protocol/errors';
 import { federationRecords } from '../founding/connection.ts';
-import { fingerprintOf, readDigits, requireFingerprint } from '../founding/fingerprint.ts';
+import { fingerprintOf, readDigits, requireFingerprint } from '@wardround/protocol/fingerprint';
 import { completeFounding, readFounding, readSignedGenesis, writeSignedGenesis } from '../founding/genesis-file.ts';
 import { signersOfGenesis } from '../founding/signers.ts';
 import { describeGenesis, genesisWeaknesses, requireOurselves } from '../founding/review.ts';

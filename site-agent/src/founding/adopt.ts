@@ -4,7 +4,7 @@ import { UNVERIFIED_kindOf } from '@wardround/protocol/documents/signed';
 import { WardroundError } from '@wardround/protocol/errors';
 import { type FederationView, readFederation, requireSite } from '@wardround/protocol/federation-view';
 import type { SitePaths } from '../config/site-paths.ts';
-import { fingerprintOf, readDigits } from './fingerprint.ts';
+import { fingerprintOf, readDigits } from '@wardround/protocol/fingerprint';
 import { completeFounding } from './genesis-file.ts';
 
 /**

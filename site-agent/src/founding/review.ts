@@ -4,7 +4,7 @@ import { WardroundError } from '@wardround/protocol/errors';
 import { thumbprint } from '@wardround/protocol/keys';
 import { quorum } from '@wardround/protocol/quorum';
 import { requireEnough, toleratesAbsence } from './draft.ts';
-import { fingerprintOf } from './fingerprint.ts';
+import { fingerprintOf } from '@wardround/protocol/fingerprint';
 
 /** @throws WardroundError `genesis-without-us`, `genesis-own-keys`, `draft-colluding` */
 export function requireOurselves(genesis: Genesis, own: Pick<Site, 'name' | 'keys'>): void {

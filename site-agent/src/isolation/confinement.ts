@@ -41,6 +41,7 @@ export function confined(isolation: VaultIsolation, view: View, command: readonl
 // unmounted; all capabilities are given up for good before the program starts. No core file may keep patients' rows.
 const jailScript = `
 set -eu
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 077
 ulimit -c 0
 root=$1

@@ -1,7 +1,7 @@
 // The short number that people compare by telephone before they sign: it stands for the whole draft, names and keys included.
-import { fromHex, labelledSha256, toHex } from '@wardround/protocol/bytes';
-import { WardroundError } from '@wardround/protocol/errors';
-import { labels } from '@wardround/protocol/labels';
+import { fromHex, labelledSha256, toHex } from './bytes.ts';
+import { WardroundError } from './errors.ts';
+import { labels } from './labels.ts';
 
 const digits = 20;
 
@@ -27,6 +27,11 @@ export function requireFingerprint(heard: string, digest: string): void {
       { got: heard, action: 'stop' },
     );
   }
+}
+
+/** Whether what was heard is this digest's number; spaces and dashes do not count. */
+export function isFingerprint(heard: string, digest: string): boolean {
+  return heard.replaceAll(/[ -]/g, '') === fingerprintOf(digest).replaceAll(' ', '');
 }
 
 /** @throws WardroundError `fingerprint-format` */
