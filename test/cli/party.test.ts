@@ -1,4 +1,5 @@
 // Researchers and releasers: keys that only they can read, a federation that is believed only by its fingerprint, documents as others read them.
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
