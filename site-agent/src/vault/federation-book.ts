@@ -44,6 +44,10 @@ export class FederationBook {
   get revocations(): readonly Verified<'ReleaseRevocation'>[] {
     return [...this.#revocations.values()];
   }
+  /** Grows with whatever the gate judges by. */
+  get size(): number {
+    return this.#views.size + this.#releases.size + this.#revocations.size;
+  }
   get plans(): ReadonlyMap<string, Verified<'StudyPlan'>> {
     return this.#plans;
   }

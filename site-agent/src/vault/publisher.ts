@@ -7,6 +7,8 @@ export class Publisher {
   readonly #ports: Pick<VaultPorts, 'state' | 'outlet' | 'log'>;
   /** Refused for good by this coordinator; asked again after a restart, or when it lost its store. */
   readonly #refused = new Set<string>();
+  /** Why each record is not on the board yet, as the log has it. */
+  readonly #failing = new Map<string, string>();
 
   constructor(ports: Pick<VaultPorts, 'state' | 'outlet' | 'log'>) {
     this.#ports = ports;
@@ -14,6 +16,7 @@ export class Publisher {
 
   rewound(topic: string): void {
     this.#refused.clear();
+    this.#failing.clear();
     this.#ports.state.forgetPublished(topic);
   }
 
@@ -34,9 +37,12 @@ export class Publisher {
     } catch (error) {
       if (!(error instanceof WardroundError) || hasCode(error, 'channel-closed')) throw error;
       if (error.action !== 'retry') this.#refused.add(jws);
-      this.#ports.log({ level: 'warn', event: 'publish-failed', code: error.code, detail: `${kind} ${digest}` });
+      if (this.#failing.get(jws) !== error.code)
+        this.#ports.log({ level: 'warn', event: 'publish-failed', code: error.code, detail: `${kind} ${digest}` });
+      this.#failing.set(jws, error.code);
       return error.action !== 'retry';
     }
+    this.#failing.delete(jws);
     this.#ports.state.markPublished(record);
     return true;
   }

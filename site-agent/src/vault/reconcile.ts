@@ -1,4 +1,5 @@
 // What is owed in a study now, from what was verified and what was done. The order of the steps is the order of the protocol.
+import { WardroundError } from '@wardround/protocol/errors';
 import { newestApproval, isWithdrawn } from '../gate/approval-check.ts';
 import { answerChallenges } from './steps/answer-challenges.ts';
 import { contribute } from './steps/contribute.ts';
@@ -12,13 +13,12 @@ import type { Study } from './study.ts';
 /** @param refresh takes in what people decided meanwhile @throws WardroundError `receipt-fork`, and what disk and doors throw */
 export async function reconcile(study: Study, refresh: () => Promise<void>): Promise<void> {
   if (!takesPart(study)) return;
-  if (stoppedBy(study) === null) {
-    // Also after the last round: a new enclave may need its checkpoint back from here, for sites that did not receive it.
+  if (stoppedBy(study) === null && !isCompleteEverywhere(study)) {
     await answerChallenges(study);
-    await openSessions(study);
-    await cosignReceipts(study);
+    if (isValid(study)) await openSessions(study);
+    if (isValid(study)) await cosignReceipts(study);
     await receiveModel(study);
-    await contribute(study, refresh);
+    if (isValid(study)) await contribute(study, refresh);
   }
   await finish(study);
   await releaseModel(study);
@@ -27,16 +27,40 @@ export async function reconcile(study: Study, refresh: () => Promise<void>): Pro
 /** Approved and not withdrawn, and this disk is not an old copy of itself. */
 function takesPart(study: Study): boolean {
   if (study.restoredDisk) {
-    study.check ??= {
-      code: 'state-restored',
-      at: study.ports.now().toISOString(),
-      detail:
-        'the board shows signatures of this site that its disk does not know: it was restored or cloned, and signs nothing',
-    };
+    study.failed(stateRestored, { subject: `disk ${study.digest}`, event: 'state-restored', level: 'error' });
     return false;
   }
   const approval = newestApproval(study.records, study.site);
   return approval !== undefined && !isWithdrawn(study.records, approval);
+}
+
+const stateRestored = new WardroundError(
+  'state-restored',
+  'the board shows signatures of this site that its disk does not know: it was restored or cloned, and signs nothing',
+  { action: 'stop' },
+);
+
+/** After its time the gate refuses everything; nobody is asked again and again. A newer approval, where the plan allows one, goes on. */
+function isValid({ records, site, plan, ports }: Study): boolean {
+  const now = ports.now();
+  const approval = newestApproval(records, site);
+  return approval !== undefined && now < new Date(approval.value.validUntil) && now < new Date(plan.expires);
+}
+
+/**
+ * Here and at every site that takes part, as they say. Until then sessions are considered also after the last round: a new enclave may need
+ * its checkpoint back from here, for sites that did not receive it.
+ */
+function isCompleteEverywhere(study: Study): boolean {
+  if (finalRound(study) === undefined) return false;
+  const { records, plan } = study;
+  const complete = new Set(
+    records.of('SiteStatus').flatMap(({ value }) => (value.code === 'study-complete' ? [value.site] : [])),
+  );
+  return plan.sites.roster.every(({ name }) => {
+    const approval = newestApproval(records, name);
+    return complete.has(name) || approval === undefined || isWithdrawn(records, approval);
+  });
 }
 
 /** The code of a StudyStop by a session that this site verified; anybody else's stops nothing. Remembered through restarts. */
@@ -75,6 +99,7 @@ function stateOf(study: Study): StudyStatus['state'] {
   if (stoppedBy(study) !== null) return 'stopped';
   if (approval !== undefined) {
     if (isWithdrawn(study.records, approval)) return 'withdrawn';
+    if (!isValid(study)) return 'expired';
     return study.sessions.size > 0 ? 'running' : 'awaiting-session';
   }
   return study.records.of('Refusal').some(({ value }) => value.site === study.site) ? 'refused' : 'awaiting-decision';

@@ -11,6 +11,8 @@ export const studyStateSchema = z.enum([
   /** Approved; no session has passed the gate. */
   'awaiting-session',
   'running',
+  /** The approval, or the plan, is no longer valid. */
+  'expired',
   'complete',
   'stopped',
 ]);

@@ -4,8 +4,8 @@ import type { Policy } from '@wardround/attestation/policy/policy';
 import { policyWeaknesses } from '@wardround/attestation/policy/weaknesses';
 import type { Weakness } from '@wardround/protocol/documents/consent';
 import type { DocumentKind } from '@wardround/protocol/documents/registry';
-import { sign, type Verified } from '@wardround/protocol/documents/signed';
-import { WardroundError } from '@wardround/protocol/errors';
+import { sign, UNVERIFIED_kindOf, type Verified } from '@wardround/protocol/documents/signed';
+import { describeError, WardroundError } from '@wardround/protocol/errors';
 import type { FederationView } from '@wardround/protocol/federation-view';
 import { StudyRecords } from '@wardround/protocol/study-records';
 import { newestApproval } from '../gate/approval-check.ts';
@@ -15,8 +15,9 @@ import { GateRefusal, type SiteStatusCode } from '../gate/refusal.ts';
 import type { GateView, OwnCheckpoint } from '../gate/view.ts';
 import type { FederationBook } from './federation-book.ts';
 import type { InitialCheckpoint, StudyData } from './learner.ts';
-import type { VaultPorts } from './ports.ts';
+import type { LogEvent, VaultPorts } from './ports.ts';
 import { RecordKeeper } from './record-keeper.ts';
+import { Retries } from './retries.ts';
 
 export interface Saying {
   readonly session: string | null;
@@ -43,10 +44,13 @@ export class Study {
   /** When this process first looked at a session, in milliseconds. */
   readonly sessionsSince = new Map<string, number>();
   readonly initial: InitialCheckpoint;
+  /** What was refused here, and when it is looked at again. */
+  readonly retries = new Retries();
   readonly #keeper: RecordKeeper;
   readonly #published: () => void;
   #data: Promise<StudyData> | null = null;
   #dataFor: string | null = null;
+  #heard = 0;
   #chain: { readonly receipts: number; readonly cosignatures: number; readonly chain: Chain } | null = null;
   check: Check | null = null;
 
@@ -98,6 +102,7 @@ export class Study {
       return false;
     }
     this.#keeper.keepNew();
+    this.#hear(UNVERIFIED_kindOf(jws).kind);
     return true;
   }
 
@@ -105,7 +110,22 @@ export class Study {
   async state<K extends DocumentKind>(document: Verified<K>): Promise<void> {
     this.#keeper.keepOwn(document);
     await this.records.add(document.jws);
+    this.#hear(document.kind);
     this.#published();
+  }
+
+  /** Statuses say what somebody made of the other records; nothing is judged by them. */
+  #hear(kind: DocumentKind): void {
+    if (kind !== 'SiteStatus') this.#heard += 1;
+  }
+
+  /** Begins a pass: what was refused is due at once where a record, the federation or the policy changed since. */
+  async look(): Promise<void> {
+    const policy = await this.ports.policy().then(
+      (read) => JSON.stringify(read),
+      (error: unknown) => describeError(error).code,
+    );
+    this.retries.look({ basis: `${this.#heard} ${this.book.size} ${policy}`, now: this.ports.now() });
   }
 
   /** Whether the board shows that this disk is an old copy, or that another one signs in this site's name. Then nothing is signed. */
@@ -129,23 +149,41 @@ export class Study {
     this.ports.state.sayOnce(this.digest, what);
   }
 
-  /** A refusal at the gate: said to the others once, and to the people here. Anything else goes on to the caller. */
-  async refuse(error: unknown, about: Saying): Promise<void> {
+  /** A refusal at the gate, of the record `subject`: said to the others once, and to the people here. Anything else goes on to the caller. */
+  async refuse(error: unknown, subject: string, about: Saying): Promise<void> {
     if (!(error instanceof GateRefusal)) throw error;
-    const { code, status, message } = error;
-    this.check = { code, at: this.ports.now().toISOString(), detail: message };
     const { session, round, attempt } = about;
-    this.ports.log({
-      level: 'warn',
-      event: status,
-      study: this.digest,
-      code,
-      detail: message,
-      ...(session === null ? {} : { session }),
-      ...(round === null ? {} : { round }),
-      ...(attempt === null ? {} : { attempt }),
+    this.failed(error, {
+      subject,
+      event: error.status,
+      about: {
+        ...(session === null ? {} : { session }),
+        ...(round === null ? {} : { round }),
+        ...(attempt === null ? {} : { attempt }),
+      },
     });
-    await this.say(status, code, about);
+    await this.say(error.status, error.code, about);
+  }
+
+  /** What failed is shown to people as long as it does; the log has it once, and again when the reason becomes another. */
+  failed(
+    { code, message }: WardroundError,
+    {
+      subject,
+      event,
+      level = 'warn',
+      about = {},
+    }: {
+      readonly subject: string;
+      readonly event: string;
+      readonly level?: 'warn' | 'error';
+      readonly about?: Pick<LogEvent, 'session' | 'round' | 'attempt'>;
+    },
+  ): void {
+    if (this.check?.code !== code || this.check.detail !== message)
+      this.check = { code, at: this.ports.now().toISOString(), detail: message };
+    if (this.retries.failed(subject, code))
+      this.ports.log({ level, event, study: this.digest, code, detail: message, ...about });
   }
 
   chain(): Chain {

@@ -177,18 +177,14 @@ export class Vault {
   }
 
   async #reconcileOne(study: Study): Promise<void> {
+    await study.look();
+    if (!study.retries.isDue(study.digest)) return;
     try {
       await reconcile(study, async () => await takeInbox(this.#ports, this.#studies));
+      study.retries.passed(study.digest);
     } catch (error) {
       if (!(error instanceof WardroundError) || hasCode(error, 'channel-closed')) throw error;
-      study.check = { code: error.code, at: this.#ports.now().toISOString(), detail: error.message };
-      this.#ports.log({
-        level: 'error',
-        event: 'study-trouble',
-        study: study.digest,
-        code: error.code,
-        detail: error.message,
-      });
+      study.failed(error, { subject: study.digest, event: 'study-trouble', level: 'error' });
     }
   }
 

@@ -17,7 +17,7 @@ import { requestEvidence } from './open-sessions.ts';
 /** @param refresh takes in what a person decided meanwhile: a withdrawal takes effect before the next sealing */
 export async function contribute(study: Study, refresh: () => Promise<void>): Promise<void> {
   const due = dueOrder(study);
-  if (due === undefined) return;
+  if (due === undefined || !study.retries.isDue(due.order.digest)) return;
   const { order, session } = due;
   try {
     await work(study, { order, session, refresh });
@@ -28,7 +28,7 @@ export async function contribute(study: Study, refresh: () => Promise<void>): Pr
     }
     if (!(error instanceof GateRefusal)) throw error;
     const { round, attempt } = order.value;
-    await study.refuse(error, { session: session.digest, round, attempt });
+    await study.refuse(error, order.digest, { session: session.digest, round, attempt });
   }
 }
 

@@ -7,7 +7,9 @@ import { GateRefusal, stage } from '../../gate/refusal.ts';
 import type { Study } from '../study.ts';
 
 export async function cosignReceipts(study: Study): Promise<void> {
-  for (const receipt of uncosigned(study)) await consider(study, receipt);
+  for (const receipt of uncosigned(study)) {
+    if (study.retries.isDue(receipt.digest)) await consider(study, receipt);
+  }
 }
 
 /** Of sessions that this site verified, and not older than its newest round. */
@@ -31,7 +33,7 @@ async function consider(study: Study, receipt: Receipt): Promise<void> {
     await cosign(study, checked);
   } catch (error) {
     if (!(error instanceof GateRefusal)) throw error;
-    await study.refuse(error, { session: name, round, attempt });
+    await study.refuse(error, receipt.digest, { session: name, round, attempt });
   }
 }
 

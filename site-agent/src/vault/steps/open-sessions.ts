@@ -19,8 +19,9 @@ const askAgainAfter = 0.75;
 export async function openSessions(study: Study): Promise<void> {
   for (const open of newestSessions(study)) {
     const attested = study.sessions.get(open.digest);
-    if (attested === undefined) await tryOpen(study, open);
-    else await refreshEvidence(study, attested);
+    if (attested === undefined) {
+      if (study.retries.isDue(open.digest)) await tryOpen(study, open);
+    } else await refreshEvidence(study, attested);
   }
 }
 
@@ -35,6 +36,7 @@ async function tryOpen(study: Study, open: Session): Promise<void> {
   try {
     const attested = openSession(view, open);
     study.sessions.set(open.digest, attested);
+    study.retries.passed(open.digest);
     study.check = null;
     study.ports.log({
       level: 'info',
@@ -49,7 +51,7 @@ async function tryOpen(study: Study, open: Session): Promise<void> {
       return;
     }
     if (mayBeLate(study, open, error)) return;
-    await study.refuse(error, { session: open.digest, round: null, attempt: null });
+    await study.refuse(error, open.digest, { session: open.digest, round: null, attempt: null });
   }
 }
 

@@ -19,7 +19,7 @@ export async function receiveModel(study: Study): Promise<void> {
   // Before q cosigned there is no model to open: whoever delivers one earlier is not listened to.
   if (!newest.closed) return;
   for (const sealed of deliveriesOf(study, newest)) {
-    if (await tryOpen(study, newest, sealed)) return;
+    if (study.retries.isDue(sealed.digest) && (await tryOpen(study, newest, sealed))) return;
   }
 }
 
@@ -44,9 +44,7 @@ async function tryOpen(study: Study, closed: ClosedRound, sealed: Verified<'Seal
     return true;
   } catch (error) {
     if (!(error instanceof WardroundError)) throw error;
-    const { code, message } = error;
-    study.check = { code, at: ports.now().toISOString(), detail: message };
-    ports.log({ level: 'warn', event: 'model-refused', study: digest, round: closed.round, code });
+    study.failed(error, { subject: sealed.digest, event: 'model-refused', about: { round: closed.round } });
     return false;
   }
 }
