@@ -212,6 +212,12 @@ describe('a disk that is an old copy of itself', () => {
     await world.pumpAll();
     expect(world.said('Contribution')).toEqual([]);
     expect(world.status?.studies[0]?.check?.code).toBe('state-restored');
+    // Nor after another start; and it says so once each.
+    await world.startVault();
+    for (const _pass of [1, 2, 3]) await world.pumpAll();
+    expect(world.said('Contribution')).toEqual([]);
+    expect(world.status?.studies[0]?.check?.code).toBe('state-restored');
+    expect(world.logs.filter(({ code }) => code === 'state-restored')).toHaveLength(2);
     await world.dispose();
   });
 });

@@ -44,6 +44,9 @@ export class RecordKeeper {
       });
     }
     for (const kind of studyKinds) this.#kept.set(kind, this.#records.of(kind).length);
+    // What was found out before a restart stays found out.
+    const kept = [...machineKinds].flatMap((kind): readonly Verified<DocumentKind>[] => this.#records.of(kind));
+    this.restoredDisk = kept.some((record) => this.#isForeign(record));
   }
 
   /** Durable when this returns. */
@@ -65,12 +68,14 @@ export class RecordKeeper {
     const { kind, digest, jws, value } = record;
     if (this.#own.has(digest)) return;
     const site = 'site' in value ? value.site : null;
-    if (site === this.#ports.site && machineKinds.has(kind)) {
-      this.restoredDisk = true;
-      this.#ports.log({ level: 'error', event: 'state-restored', study: this.#records.study, code: 'state-restored' });
-    }
+    if (this.#isForeign(record)) this.restoredDisk = true;
     // Evidence for other sites' nonces is large, and proves nothing to this one.
     if (kind === 'EvidenceOffer' && site !== this.#ports.site) return;
     this.#ports.state.keepRecord({ topic: this.#records.study, kind, digest, jws, own: false });
+  }
+
+  /** Signed with this site's keys, and not by this disk. */
+  #isForeign({ kind, digest, value }: Verified<DocumentKind>): boolean {
+    return machineKinds.has(kind) && 'site' in value && value.site === this.#ports.site && !this.#own.has(digest);
   }
 }
