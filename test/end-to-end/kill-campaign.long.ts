@@ -1,9 +1,9 @@
 // SIGKILL of each role at the durable writes and messages of a round, and of its own recovery: the study completes, every contribution
-// counts once, and every model is the undisturbed run's, to the bit. WARDROUND_KILL_STRIDE=1 tries every boundary; without it, every
-// n-th and the first of each name. WARDROUND_KILL_ROLES=vault,courier limits it.
+// counts once, and every model is the undisturbed run's, to the bit. Each name of a boundary is tried, and every n-th of all
+// boundaries (WARDROUND_KILL_STRIDE, 1 for all). WARDROUND_KILL_ROLES=vault,courier limits it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Campaign, checkpoints, type Killed, type Trial } from './kill/campaign.ts';
-import { anchors, chosen, longestRound } from './kill/enumerate.ts';
+import { anchors, boundariesOf, type RoundBoundaries, trialsOf } from './kill/enumerate.ts';
 import type { Role } from './kill/instrumented-checkout.ts';
 
 const stride = Number(process.env['WARDROUND_KILL_STRIDE'] ?? '8');
@@ -19,7 +19,7 @@ const mostOfRecovery = 200;
 const hour = 3_600_000;
 
 describe('the kill campaign', () => {
-  const boundaries = new Map<Role, readonly string[]>();
+  const boundaries = new Map<Role, RoundBoundaries>();
   const table: Record<string, string | number>[] = [];
   let reference: readonly string[] = [];
   let campaign: Campaign;
@@ -29,7 +29,7 @@ describe('the kill campaign', () => {
     campaign = await Campaign.found(rounds);
     await campaign.begin();
     await campaign.untilRound(2, 'before anything is killed');
-    for (const role of roles) boundaries.set(role, longestRound(role, await campaign.count(role, 4)));
+    for (const role of roles) boundaries.set(role, boundariesOf(role, await campaign.count(role, 5)));
     reference = checkpoints(await campaign.finish(null));
   }, hour);
 
@@ -74,16 +74,20 @@ describe('the kill campaign', () => {
   it.each(roles.filter((role) => wanted.includes(role)))(
     '%s: at the boundaries of a round',
     async (role) => {
-      const round = boundaries.get(role) ?? [];
-      expect(round.length, `boundaries of the ${role}`).toBeGreaterThan(10);
-      const indices = chosen(round, stride);
-      const trials = indices.map((index): readonly [Trial] => [{ role, life: 'this', anchor: anchors[role], index }]);
-      const label = `${role}: ${indices.length} of a round's ${round.length}`;
-      const { kills, rollForwards, recalls } = await tryAll(label, trials, () => false);
-      expect(kills).toBe(indices.length);
+      const found = boundaries.get(role) ?? { count: 0, names: [] };
+      expect(found.count, `boundaries of the ${role}`).toBeGreaterThan(10);
+      expect(found.names).toContain(anchors[role]);
+      const trials = trialsOf(role, found, stride);
+      const label = `${role}: ${found.count} boundaries a round, ${found.names.length} names`;
+      const { kills, rollForwards, recalls } = await tryAll(
+        label,
+        trials.map((trial) => [trial] as const),
+        () => false,
+      );
+      expect(kills).toBe(trials.length);
       if (role !== 'aggregator-enclave') return;
       // Both ways of going on were needed: the cosigned round whose model nobody had, and the model that the sites gave back.
-      expect(round).toContain('message publish SealedModel');
+      expect(found.names).toContain('message publish SealedModel');
       expect(rollForwards).toBeGreaterThan(0);
       expect(recalls).toBeGreaterThan(0);
     },
@@ -97,7 +101,7 @@ describe('the kill campaign', () => {
       const started = Date.now();
       let kills = 0;
       failed = true;
-      for (let index = 0; ; index += 2 * stride) {
+      for (let index = 0; ; index += 4 * stride) {
         const { at } = await campaign.killAtBeginning({ role, life: 'this', index }, reference);
         if (isTold) console.log(`${role}, beginning ${index}: ${at}`);
         if (at === null) break;

@@ -119,6 +119,7 @@ function plain(path: unknown): string {
     .slice(-2)
     .join('/')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{12,}/g, '*')
+    .replace(/\/[0-9a-f]{2}$/, '/*')
     .replaceAll(/\d+/g, 'N');
 }
 
