@@ -143,7 +143,32 @@ describe('aggregator start', () => {
 
   it('tells what there is where it does not understand', async () => {
     expect(await command('dance')).toMatchObject({ code: 2, err: expect.stringContaining('aggregator init') });
-    expect(await command('help')).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    [['--help'], ['aggregator init ', 'aggregator measure ', 'aggregator start ']],
+    [['help'], ['aggregator init ', 'aggregator measure ', 'aggregator start ']],
+    [
+      ['init', '--help'],
+      ['aggregator init --dir DIR --coordinator URL --simulated', '--token-file FILE', 'PROVES NOTHING', 'Example'],
+    ],
+    [
+      ['measure', '--help'],
+      ['aggregator measure [options]', '--dir DIR', 'Example'],
+    ],
+    [
+      ['start', '--help'],
+      ['aggregator start --dir DIR', '--log-level LEVEL', 'Example'],
+    ],
+  ])('helps with %j, on stdout', async (words, parts) => {
+    const { code, out, err } = await command(...words);
+    expect([code, err]).toEqual([0, '']);
+    for (const part of parts) expect(out).toContain(part);
+  });
+
+  it('refuses an option of another command', async () => {
+    const { code, out } = await command('start', '--dir', directory, '--simulated', '--json');
+    expect([code, JSON.parse(out).error.code]).toEqual([2, 'usage-invalid']);
   });
 });
 

@@ -65,6 +65,28 @@ describe('init', () => {
     expect(await refusal(args)).toEqual({ exit, code });
   });
 
+  it.each([
+    [['--help'], ['coordinator init ', 'coordinator start ']],
+    [['help'], ['coordinator init ', 'coordinator start ']],
+    [
+      ['init', '--help'],
+      ['coordinator init --dir DIR', '--public-url URL', 'Example'],
+    ],
+    [
+      ['start', '--help'],
+      ['coordinator start --dir DIR', '--log-level LEVEL', 'DATABASE_URL', 'Example'],
+    ],
+    [['start', '--help', '--dir', '/tmp/never'], ['coordinator start --dir DIR']],
+  ])('helps with %j, on stdout', async (args, parts) => {
+    const { code, stdout } = await runCoordinator(args);
+    expect(code).toBe(0);
+    for (const part of parts) expect(stdout).toContain(part);
+  });
+
+  it('refuses an option of the other command', async () => {
+    expect(await refusal(['start', '--dir', '/tmp/never', '--port', '1'])).toEqual({ exit: 2, code: 'usage-invalid' });
+  });
+
   it('explains itself when it is asked for nothing', async () => {
     const { code, stderr, stdout } = await runCoordinator([]);
     expect([code, stdout]).toEqual([2, '']);

@@ -2,39 +2,20 @@
 import { parseArgs } from 'node:util';
 import { describeError, WardroundError } from '@wardround/protocol/errors';
 import type { Io, Options } from './command-io.ts';
+import { type CommandName, commandHelp, commands, commonOptions, isCommandName, overview } from './help.ts';
 import { init } from './init-command.ts';
 import { measure } from './measure-command.ts';
 import { start } from './start-command.ts';
-
-const usage = `wardround aggregator: the enclave that sums what hospitals seal to it
-
-  aggregator init    --dir DIR --coordinator URL (--token TOKEN | --token-file FILE) --simulated
-  aggregator measure [--dir DIR]
-  aggregator start   --dir DIR [--log-level info]
-
-  --simulated   makes a simulated vendor: IT PROVES NOTHING about hardware, and is trusted only where a site's policy names its root
-  --json        one JSON document on stdout
-`;
 
 /** Resolves with the exit code: 0, 1 for a failure, 2 for words that are not understood. */
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
   try {
     const [command, ...rest] = argv;
-    switch (command) {
-      case 'init':
-        return await init(parse(rest), io);
-      case 'measure':
-        return await measure(parse(rest), io);
-      case 'start':
-        return await start(parse(rest), io);
-      case 'help':
-      case '--help':
-        io.error(usage);
-        return 0;
-      default:
-        io.error(usage);
-        return 2;
-    }
+    if (isCommandName(command)) return await run(command, parse(command, rest), io);
+    const isAsked = command === 'help' || command === '--help';
+    if (isAsked) io.print(overview());
+    else io.error(`${overview()}\n`);
+    return isAsked ? 0 : 2;
   } catch (error) {
     const described = describeError(error);
     if (argv.includes('--json')) io.print(JSON.stringify({ error: described }));
@@ -43,21 +24,29 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
   }
 }
 
-function parse(args: readonly string[]): Options {
+async function run(command: CommandName, options: Options, io: Io): Promise<number> {
+  if (options['help'] === true) {
+    io.print(commandHelp(command));
+    return 0;
+  }
+  switch (command) {
+    case 'init':
+      return await init(options, io);
+    case 'measure':
+      return await measure(options, io);
+    case 'start':
+      return await start(options, io);
+  }
+}
+
+/** @throws WardroundError `usage-invalid` */
+function parse(command: CommandName, args: readonly string[]): Options {
   try {
     return parseArgs({
       args: [...args],
       strict: true,
       allowPositionals: false,
-      options: {
-        dir: { type: 'string' },
-        coordinator: { type: 'string' },
-        token: { type: 'string' },
-        'token-file': { type: 'string' },
-        simulated: { type: 'boolean' },
-        'log-level': { type: 'string' },
-        json: { type: 'boolean' },
-      },
+      options: { ...commands[command].options, ...commonOptions },
     }).values;
   } catch (cause) {
     throw new WardroundError('usage-invalid', cause instanceof Error ? cause.message : 'not understood', { cause });
