@@ -73,6 +73,8 @@ export class VaultWorld {
   status: VaultStatus | null = null;
   /** How often the vault trained: each training gives other integers, so that retraining shows. */
   trainings = 0;
+  /** What a training gives instead of honest integers; it may throw. */
+  train: ((request: TrainingRequest) => readonly PayloadTensor[]) | null = null;
   #random = 0;
 
   private constructor(parts: {
@@ -176,8 +178,10 @@ export class VaultWorld {
     };
   }
 
-  #train({ plan, round }: TrainingRequest): readonly PayloadTensor[] {
+  #train(request: TrainingRequest): readonly PayloadTensor[] {
+    const { plan, round } = request;
     this.trainings += 1;
+    if (this.train !== null) return this.train(request);
     return updateTensors(plan).map((header) => {
       const length = header.shape.reduce((product, size) => product * size, 1);
       return { header, values: Int32Array.from({ length }, (_, i) => 1000 * this.trainings + 10 * round + i) };
