@@ -38,7 +38,11 @@ export const commands: Readonly<Record<CommandName, Command>> = {
       host: { type: 'string', value: 'HOST', help: 'the address to listen on (default: 127.0.0.1)' },
       port: { type: 'string', value: 'PORT', help: 'the port to listen on (default: 8470); 0 for any that is free' },
       'public-url': { type: 'string', value: 'URL', help: 'the address that the others type, where it is another one' },
-      federation: { type: 'string', value: 'DIGEST', help: 'the digest of the genesis that is served (default: the first complete one)' },
+      federation: {
+        type: 'string',
+        value: 'DIGEST',
+        help: 'the digest of the genesis that is served (default: the first complete one)',
+      },
     },
     example: 'wardround coordinator init --dir ./coordinator --public-url https://coordinator.example',
   },
