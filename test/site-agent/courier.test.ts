@@ -1,8 +1,10 @@
 // The courier: reaches the coordinator that the vault names, keeps trying while nobody knows it, and ends with its pipe.
 import { once } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { createServer, type Socket } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { ConnectOptions, RelayConnection } from '@wardround/relay/connect';
+import type { Hello } from '../../site-agent/src/channel/courier-link.ts';
 import { encodeFrame } from '../../site-agent/src/channel/codec.ts';
 import type { VaultHeader } from '../../site-agent/src/channel/frames.ts';
 import { reachCoordinator } from '../../site-agent/src/courier/reach-coordinator.ts';
@@ -25,13 +27,13 @@ interface Tried {
   readonly stop: AbortController;
 }
 
-function reach(outcomes: readonly (WardroundError | 'in')[]): Tried {
+function reach(outcomes: readonly (WardroundError | 'in')[], greeting: Hello = hello): Tried {
   const said: string[] = [];
   const waits: number[] = [];
   const options: ConnectOptions[] = [];
   const stop = new AbortController();
   const reached = reachCoordinator({
-    hello,
+    hello: greeting,
     link: {
       prove: async (nonce, audience) => await Promise.resolve(`proof of ${nonce} for ${audience}`),
       online: async (online) => void (await Promise.resolve(said.push(online ? 'online' : 'offline'))),
@@ -58,10 +60,20 @@ describe('reaching the coordinator', () => {
   it('goes where the vault says, with proofs that only the vault can make', async () => {
     const { reached, options, said } = reach(['in']);
     await reached;
-    expect(options[0]).toMatchObject({ url: 'http://c.example', proxyUrl: null });
+    expect(options[0]).toMatchObject({ url: 'http://c.example' });
     expect(await options[0]?.prove({ nonce: 'n', audience: 'a' })).toBe('proof of n for a');
     options[0]?.onRewind?.('federation');
     expect(said).toEqual(['online', 'rewound federation']);
+  });
+
+  it.each([
+    ['that site.yaml names', 'http://proxy:3128', { proxyUrl: 'http://proxy:3128' }],
+    ['of the environment where site.yaml names none', null, {}],
+  ])('takes the proxy %s', async (_which, proxy, expected) => {
+    const { reached, options } = reach(['in'], { ...hello, proxy });
+    await reached;
+    const { proxyUrl } = options[0] ?? {};
+    expect(proxyUrl === undefined ? {} : { proxyUrl }).toEqual(expected);
   });
 
   it('waits longer and longer, up to a quarter of a minute, while the federation is not founded', async () => {
@@ -83,6 +95,38 @@ describe('reaching the coordinator', () => {
 });
 
 describe('the courier process', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it.each(['HTTP_PROXY', 'http_proxy'])('goes through the proxy of the agent’s own %s', async (variable) => {
+    const proxy = createServer().listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const address = proxy.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    vi.stubEnv(variable, `http://127.0.0.1:${address.port}`);
+    const child = startProcess(launchCourier());
+    child.stdout.resume();
+    child.stderr.resume();
+    child.stdin.write(frame({ type: 'hello', name: 'north', coordinator: 'http://coordinator.invalid', proxy: null }));
+    const [socket]: Socket[] = await once(proxy, 'connection');
+    const [asked]: Buffer[] = socket === undefined ? [] : await once(socket, 'data');
+    expect(String(asked)).toMatch(/^CONNECT coordinator\.invalid:80 /);
+    socket?.destroy();
+    child.stdin.end();
+    await once(child, 'exit');
+    proxy.close();
+  });
+
+  it('inherits the proxy’s variables, and no other of the caller’s', () => {
+    vi.stubEnv('HTTPS_PROXY', 'http://proxy:3128');
+    vi.stubEnv('no_proxy', 'c.example');
+    vi.stubEnv('NODE_OPTIONS', '--inspect');
+    vi.stubEnv('PGPASSWORD', 'x');
+    const { env } = launchCourier();
+    expect(env).toMatchObject({ HTTPS_PROXY: 'http://proxy:3128', no_proxy: 'c.example' });
+    expect(Object.keys(env)).not.toContain('NODE_OPTIONS');
+    expect(Object.keys(env)).not.toContain('PGPASSWORD');
+  });
+
   it('ends when its pipe closes before a word was said', async () => {
     const child = startProcess(launchCourier());
     child.stdin.end();

@@ -135,6 +135,14 @@ describe('site init', () => {
     expect(await readFile(at('north', 'site.yaml'), 'utf8')).toContain(`path: ${at('north', 'data.csv')}`);
   });
 
+  it.each([
+    [[], 'proxy: null'],
+    [['--proxy', 'http://proxy.example:3128'], 'proxy: http://proxy.example:3128'],
+  ])('with %j writes %s', async (typed, line) => {
+    expect((await run('site', 'init', '--dir', at('north'), ...options, ...typed)).exitCode).toBe(0);
+    expect((await readFile(at('north', 'site.yaml'), 'utf8')).split('\n')).toContain(line);
+  });
+
   it('takes a policy that is valid, and tells its weaknesses', async () => {
     const waived = 'ciphertextHiding: notRequired';
     await writeFile(at('policy.yaml'), refusingPolicy());

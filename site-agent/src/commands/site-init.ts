@@ -25,7 +25,11 @@ export const siteInit: Command = {
     name: { type: 'string', value: 'NAME', help: "the site's short name: a-z 0-9 . _ -", required: true },
     'display-name': { type: 'string', value: 'TEXT', help: 'the name that people read (default: the short name)' },
     coordinator: { type: 'string', value: 'URL', help: "the coordinator's address", required: true },
-    proxy: { type: 'string', value: 'URL', help: "the hospital's proxy, if there is one" },
+    proxy: {
+      type: 'string',
+      value: 'URL',
+      help: "the hospital's proxy, written into site.yaml (default: none there; HTTPS_PROXY and NO_PROXY count)",
+    },
     source: {
       type: 'string',
       value: 'SOURCE',

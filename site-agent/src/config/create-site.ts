@@ -66,6 +66,7 @@ async function requireEmpty(directory: string): Promise<void> {
 function configText(config: SiteConfig): string {
   return [
     '# Settings of a wardround site. Unknown or missing settings are refused.',
+    '# proxy: http://proxy.example:3128, or null: then what HTTPS_PROXY and NO_PROXY say, where they are set.',
     '# vaultIsolation: networkNamespace | bubblewrap | systemdPrivateNetwork, or vaultNotIsolated: a named weakness.',
     '# source: where this site’s rows come from (csv, uciHeartDisease, syntheticHeartDisease).',
     stringify(config),

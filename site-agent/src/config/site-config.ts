@@ -25,7 +25,7 @@ export const siteConfigSchema = z.strictObject({
   coordinator: z
     .string()
     .refine(isCoordinatorUrl, 'expected an http: or https: address such as https://coordinator.example'),
-  /** The hospital's proxy, if connections must go through one. */
+  /** The hospital's proxy, if connections must go through one. Null: the one that HTTPS_PROXY and NO_PROXY name, if they do. */
   proxy: z
     .string()
     .refine(isHttpUrl, 'expected null, or an http: or https: address such as http://proxy.example:3128')

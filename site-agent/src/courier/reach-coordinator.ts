@@ -23,7 +23,8 @@ export async function reachCoordinator(reach: Reach): Promise<RelayConnection> {
   const { hello, link, log, signal, connect = connectRelay, wait = waitOrAbort } = reach;
   const options: ConnectOptions = {
     url: hello.coordinator,
-    proxyUrl: hello.proxy,
+    // None in the settings: what HTTPS_PROXY and NO_PROXY say, as for the commands that a person types.
+    ...(hello.proxy === null ? {} : { proxyUrl: hello.proxy }),
     prove: async ({ nonce, audience }) => await link.prove(nonce, audience),
     log,
     signal,

@@ -15,6 +15,9 @@ export interface Launch {
 /** Where the wrapper's tools are looked for, unless the agent's own environment says where. */
 const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** In both spellings; they count where site.yaml names no proxy. */
+const proxyVariables = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'].flatMap((name) => [name, name.toLowerCase()]);
+
 /** @param script what runs instead of the vault: the tests' probe */
 export function launchVault(paths: SitePaths, isolation: VaultIsolation, script: string = vaultMain): Launch {
   const readable = [
@@ -39,7 +42,7 @@ export function launchCourier(script: string = courierMain): Launch {
     command: process.execPath,
     // No eval where hostile bytes arrive first. (Apache Arrow needs it, so the vault cannot forbid it.)
     args: [...nodeFlags({ readable, writable: [] }), '--disallow-code-generation-from-strings', script],
-    env: { ...inherited(['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR']) },
+    env: { ...inherited(['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR', ...proxyVariables]) },
   };
 }
 
