@@ -177,6 +177,18 @@ const attacks: readonly Attack[] = [
     },
   },
   {
+    name: 'a release that was revoked, behind an earlier word that it will be one day',
+    check: 'evidence-refused release-revoked',
+    prepare: async (world) => {
+      for (const revokedAt of ['2030-01-01T00:00:00.000Z', '2026-11-22T00:00:00.000Z']) {
+        const release = world.release.digest;
+        const names = { kind: 'ReleaseRevocation', version: 1, release, releaser: 'builder' } as const;
+        const signed = await sign('ReleaseRevocation', { ...names, revokedAt, reason: 'x' }, world.federation.releaser);
+        world.relay.forge('federation', signed.jws);
+      }
+    },
+  },
+  {
     name: 'a release of a releaser whom the federation removed',
     check: 'evidence-refused release-releaser',
     prepare: async (world) => {

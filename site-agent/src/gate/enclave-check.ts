@@ -103,8 +103,11 @@ function requireRelease(view: GateView, { value }: Session): Verified<'EnclaveRe
       expected: `a time before ${release.value.expires}`,
     });
   }
-  const revoked = view.revocations.find((revocation) => revocation.value.release === release.digest);
-  if (revoked !== undefined && view.now >= new Date(revoked.value.revokedAt)) {
+  // Any of them: a revocation for a later day must not hide one that holds already.
+  const revoked = view.revocations.find(
+    ({ value: { release: of, revokedAt } }) => of === release.digest && view.now >= new Date(revokedAt),
+  );
+  if (revoked !== undefined) {
     throw refused('release-revoked', 'the enclave release was revoked', { got: revoked.value.revokedAt });
   }
   return release;
