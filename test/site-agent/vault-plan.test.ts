@@ -1,9 +1,11 @@
 // Plans that a site is asked about, and those that never reach a person's desk: one thing wrong, the exact code.
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { sign } from '@wardround/protocol/documents/signed';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { generateHpkeKey } from '@wardround/protocol/hpke-keys';
 import { generateSigningKey } from '@wardround/protocol/keys';
+import { approveStudy } from '../../site-agent/src/person/approve-study.ts';
+import { TfjsLearner } from '../../site-agent/src/vault/learner.ts';
 import { VaultWorld } from './vault-world.ts';
 import { probeNetwork, requireIsolated } from '../../site-agent/src/vault/network-probe.ts';
 
@@ -158,6 +160,23 @@ describe('a plan', () => {
   it('that does not ask this site is nobody’s business here', async () => {
     const digest = await shown((plan) => ({ ...plan, sites: { ...plan.sites, roster: plan.sites.roster.slice(1) } }));
     expect(world.status?.studies.map(({ study }) => study)).not.toContain(digest);
+  });
+
+  it('costs a site the memory of its model only once a person approved it', async () => {
+    const initial = vi.spyOn(TfjsLearner.prototype, 'initial');
+    try {
+      const digest = await shown((plan) => ({ ...plan, title: 'another' }));
+      expect(world.vault?.studies.has(digest)).toBe(true);
+      await world.startVault();
+      await world.pump();
+      expect(initial).not.toHaveBeenCalled();
+      await approveStudy(world.approveRequest());
+      await world.enclave().challenge();
+      await world.pump();
+      expect(initial).toHaveBeenCalledTimes(1);
+    } finally {
+      initial.mockRestore();
+    }
   });
 
   it('of another federation, or that no researcher signed, is not seen at all', async () => {

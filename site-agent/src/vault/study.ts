@@ -43,11 +43,11 @@ export class Study {
   readonly sessions = new Map<string, AttestedSession>();
   /** When this process first looked at a session, in milliseconds. */
   readonly sessionsSince = new Map<string, number>();
-  readonly initial: InitialCheckpoint;
   /** What was refused here, and when it is looked at again. */
   readonly retries = new Retries();
   readonly #keeper: RecordKeeper;
   readonly #published: () => void;
+  #initial: InitialCheckpoint | null = null;
   #data: Promise<StudyData> | null = null;
   #dataFor: string | null = null;
   #heard = 0;
@@ -63,7 +63,6 @@ export class Study {
     this.ports = parts.ports;
     this.book = parts.book;
     this.records = parts.records;
-    this.initial = parts.ports.learner.initial(parts.records.plan.value);
     this.#keeper = new RecordKeeper(parts.ports, parts.records);
     this.#published = parts.published;
   }
@@ -90,6 +89,12 @@ export class Study {
   }
   get plan(): Verified<'StudyPlan'>['value'] {
     return this.records.plan.value;
+  }
+
+  /** Computed when it is first needed, which is after a person approved: a plan alone must cost no site the memory of its model. */
+  get initial(): InitialCheckpoint {
+    this.#initial ??= this.ports.learner.initial(this.plan);
+    return this.#initial;
   }
 
   /** Takes one record of the board. Whatever does not verify is passed over: anybody may write there. */
