@@ -124,3 +124,28 @@ describe('a courier that', () => {
     await expectRefusedThenWhole(newest, vault[part]);
   });
 });
+
+describe('a stranger that', () => {
+  it('names a blob beyond the plan’s model as the sealed one: not a byte of it is fetched', async () => {
+    world = await (await VaultWorld.create()).approved();
+    const enclave = world.enclave();
+    await world.session(enclave);
+    const order = await enclave.order();
+    await world.pumpAll();
+    const receipt = await enclave.receipt(order);
+    await world.pumpAll();
+    const before = new Set(world.relay.chunks.keys());
+    const fetched: string[] = [];
+    world.relay.hostile.serve = (digest, bytes, party) => {
+      if (party === 'a' && !before.has(digest)) fetched.push(digest);
+      return bytes;
+    };
+    await enclave.sealModel(receipt, new Uint8Array(2 ** 16));
+    await world.pump();
+    expect(world.status?.studies[0]?.check?.code).toBe('model-too-large');
+    expect(fetched).toEqual([]);
+    await enclave.sealModel(receipt);
+    await world.pump();
+    expect(world.state?.checkpoints(world.study).map(({ round }) => round)).toEqual([1]);
+  });
+});

@@ -6,12 +6,13 @@ import { WardroundError } from '@wardround/protocol/errors';
 import { chunkDigest, parseManifest, requireChunk } from '@wardround/protocol/manifest';
 import { sealedModelInfo } from '@wardround/protocol/seal-context';
 import { createOpenerFromMany } from '@wardround/protocol/sealed-stream';
+import { defaultChunkSize, sealedSize } from '@wardround/protocol/stream-chunks';
 import { type ClosedRound, newestRound } from '../../gate/chain.ts';
 import { sealedChunkSize } from '../../gate/sealed-update.ts';
 import type { Study } from '../study.ts';
 
-/** Beyond any model of this version: a hostile enclave's blob must not fill memory. */
-const maxCheckpointBytes = 2 ** 31;
+/** Room for a longer round number in the metadata; state and model never change their size. */
+const slackBytes = 4096;
 
 export async function receiveModel(study: Study): Promise<void> {
   const newest = newestRound(study.chain());
@@ -66,11 +67,10 @@ async function open(study: Study, { value }: Verified<'SealedModel'>): Promise<B
     throw new WardroundError('model-not-for-us', 'the model was not sealed to this site');
   }
   const { receipt, session, ciphertext } = value;
+  requireSize(study, ciphertext.size);
   const wrapped = { enc: fromBase64Url(entry.encapsulation), wrappedKey: fromBase64Url(entry.wrappedKey) };
   const info = sealedModelInfo({ receipt, session, study: study.digest });
   const opener = await createOpenerFromMany({ privateKey, wrapped, info });
-  if (ciphertext.size > maxCheckpointBytes)
-    throw new WardroundError('model-too-large', 'larger than any model', { action: 'stop' });
   const manifest = parseManifest(await study.ports.inlet.chunk(ciphertext.manifest), ciphertext);
   if (manifest.chunkSize !== sealedChunkSize) throw new WardroundError('manifest-invalid', 'cut at other places');
   const pieces: Bytes[] = [];
@@ -81,6 +81,21 @@ async function open(study: Study, { value }: Verified<'SealedModel'>): Promise<B
     pieces.push(opener.open(index, requireChunk(manifest, index, chunk), index === manifest.chunks.length - 1));
   }
   return concatBytes(...pieces);
+}
+
+/**
+ * Anybody can say on the board that he sealed this checkpoint: a blob that is larger than the plan's model must not fill memory.
+ *
+ * @throws WardroundError `model-too-large`
+ */
+function requireSize({ initial }: Study, size: number): void {
+  const most = sealedSize(initial.bytes.byteLength + slackBytes, defaultChunkSize);
+  if (size <= most) return;
+  throw new WardroundError('model-too-large', "larger than the plan's model", {
+    expected: `at most ${most} bytes`,
+    got: `${size} bytes`,
+    action: 'stop',
+  });
 }
 
 /** Durable before the next round; the last two are kept, because a new enclave may need either. */
