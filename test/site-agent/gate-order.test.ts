@@ -154,6 +154,10 @@ describe('attempts', () => {
     await enclave.order({ attempt: 1 });
     await world.pumpAll();
     expect(world.said('Contribution').map(({ order }) => order)).toEqual([first.digest]);
+    expect(world.checks()).toEqual(['order-refused order-attempt']);
+    await enclave.order({ attempt: 3 });
+    await world.pumpAll();
+    expect(world.said('Contribution').map(({ attempt }) => attempt)).toEqual([2, 3]);
   });
 
   it('refuses an attempt below the session’s floor', async () => {
