@@ -107,7 +107,7 @@ describe('a coordinator that', () => {
 describe('a courier that', () => {
   it.each(cases)('$what the $part of a sealed model: the vault itself notices', async ({ part, lie, vault }) => {
     const newest = await sealed(({ relay }, told) => {
-      const { connect } = relay;
+      const connect = relay.connect.bind(relay);
       Object.assign(relay, {
         connect: (party: string) => {
           const honest = connect(party);
