@@ -11,11 +11,17 @@ export interface ClosedRound {
 /** The receipt of the round before the one with this digest, where its reader has the record; a statement vouches for its whole chain. */
 export type PreviousReceipt = (receipt: string) => ClosedRound | null;
 
+/** Whether a receipt that a statement names is one, of this round and checkpoint: its reader has the record. */
+export type IsReceipt = (closed: ClosedRound) => boolean;
+
 /**
  * The newest closed round that more than f of the statements vouch for; null for the study's start. A statement vouches for the receipt it
  * names as its newest, for every receipt that precedes it (its site cosigned those too), and for the rounds of the checkpoints it
  * holds (their receipts were cosigned by a quorum). Of q statements more than f come from sites that cosigned a round that q cosigned, so
  * no such round is missed; and at least one of more than f is honest, so none is invented.
+ *
+ * Who vouches for a round may still lie about its receipt's name, and a session that waits for a receipt that does not exist would wait
+ * for ever: the enclave takes only a name that `isReceipt` knows. Who compares round and checkpoint alone needs no name.
  *
  * @param statements one a site, at least q of the roster @param f colluding sites
  * @throws WardroundError `receipt-fork` where two checkpoints of one round are vouched for by more than f each; `receipt-unknown` (retry)
@@ -25,10 +31,12 @@ export function resumePoint({
   statements,
   f,
   previous,
+  isReceipt = () => true,
 }: {
   statements: readonly Pick<ResumeStatement, 'site' | 'newestReceipt' | 'held'>[];
   f: number;
   previous: PreviousReceipt;
+  isReceipt?: IsReceipt;
 }): ClosedRound | null {
   const votes = new Map<string, Vote>();
   for (const statement of statements) {
@@ -38,13 +46,15 @@ export function resumePoint({
   requireNoFork(proven);
   const [newest] = proven.toSorted((a, b) => b.round - a.round);
   if (newest === undefined) return null;
-  if (newest.receipts.size === 0) {
+  const { round, checkpoint } = newest;
+  const receipt = mostNamed([...newest.receipts].filter(([name]) => isReceipt({ receipt: name, round, checkpoint })));
+  if (receipt === undefined) {
     throw new WardroundError('receipt-unknown', 'the records that lead to the newest closed round are missing', {
-      where: `round ${newest.round}`,
+      where: `round ${round}`,
       action: 'retry',
     });
   }
-  return { receipt: mostNamed(newest.receipts), round: newest.round, checkpoint: newest.checkpoint };
+  return { receipt, round, checkpoint };
 }
 
 /**
@@ -105,7 +115,7 @@ function requireNoFork(proven: readonly Vote[]): void {
 }
 
 /** The most often named; of equals the first by digest, so that every reader picks the same. */
-function mostNamed(receipts: ReadonlyMap<string, number>): string {
-  const [first] = [...receipts].toSorted(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
-  return first?.[0] ?? '';
+function mostNamed(receipts: readonly (readonly [string, number])[]): string | undefined {
+  const [first] = receipts.toSorted(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+  return first?.[0];
 }

@@ -289,6 +289,27 @@ describe('a fresh process', () => {
     expect(world.published('RoundOrder')).toEqual([]);
   });
 
+  it('goes on from the one receipt there is, though a liar gives it another name', async () => {
+    const world = await study();
+    for (const site of world.sites) site.duties.cosign = site.name === 'a';
+    await world.play();
+    const [receipt] = world.published('RoundReceipt');
+    if (receipt === undefined) throw new Error('no receipt');
+    for (const site of world.sites) site.duties.state = false;
+    await world.restart();
+    await world.play();
+    const challenge = world.published('SessionChallenge').at(-1)?.digest ?? '';
+    const { round, checkpoint } = receipt.value;
+    const liar = { receipt: '0'.repeat(64), round, checkpoint: checkpoint ?? '' };
+    await world.site('a').state(challenge, { newestReceipt: { ...liar, receipt: receipt.digest } });
+    await world.site('d').state(challenge, { newestReceipt: liar });
+    for (const name of ['b', 'c']) await world.site(name).state(challenge);
+    for (const site of world.sites) Object.assign(site.duties, { state: true, cosign: true });
+    await world.play();
+    expect(world.published('SessionOpen').at(-1)?.value.resumesFrom?.receipt).toBe(receipt.digest);
+    expect(world.enclave.codes).toContain('study-complete');
+  });
+
   it('counts attempts on above what any site sealed for, whatever one liar says', async () => {
     const world = await study();
     for (const site of world.sites) site.duties.state = false;

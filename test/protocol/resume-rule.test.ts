@@ -68,6 +68,16 @@ describe('the resume rule', () => {
     expect(resumePoint({ statements, f: 1, previous: empty })?.checkpoint).toBe(closed(3).checkpoint);
   });
 
+  it('takes no name of a receipt that does not exist, though a liar vouches for the round', () => {
+    const invented = { ...closed(3), receipt: '0'.repeat(64) };
+    const statements = [names('a', 3), { ...names('b', 3), newestReceipt: invented }, names('c', 2)];
+    const isReceipt = ({ receipt }: ClosedRound): boolean => receipt !== invented.receipt;
+    expect(resumePoint({ statements, f: 1, previous: whole, isReceipt })).toEqual(closed(3));
+    expect(() => resumePoint({ statements, f: 1, previous: whole, isReceipt: () => false })).toThrow(
+      expect.objectContaining({ code: 'receipt-unknown', action: 'retry' }),
+    );
+  });
+
   it('does not follow a chain that runs in a circle', () => {
     const circle = (): ClosedRound => closed(3);
     expect(resumePoint({ statements: [names('a', 3), names('b', 3)], f: 1, previous: circle })).toEqual(closed(3));

@@ -117,6 +117,10 @@ export class SessionOpening {
         if (receipt === undefined || receipt.value.checkpoint === null) return null;
         return { receipt: receipt.digest, round: receipt.value.round, checkpoint: receipt.value.checkpoint };
       },
+      isReceipt: ({ receipt, round, checkpoint }) => {
+        const known = records.byDigest('RoundReceipt', receipt)?.value;
+        return known?.round === round && known.checkpoint === checkpoint;
+      },
     });
   }
 
