@@ -145,7 +145,7 @@ describe('a round closes', () => {
     world.site('d').weight = 1_000_000;
     for (const site of world.sites) await site.approve();
     await world.play();
-    expect(absentees(world)).toEqual([[{ site: 'd', code: 'conditions-not-met' }]]);
+    expect(absentees(world)).toEqual([[{ site: 'd', code: 'weight-left-out' }]]);
   });
 
   it('without the heaviest where all weights together would wrap the sums', async () => {

@@ -145,4 +145,20 @@ describe('a vault and the enclave', () => {
       [2, 3],
     ]);
   });
+
+  it('goes on without a site that claims more weight than the plan’s largest share', async () => {
+    world = await VaultWorld.create({
+      plan: (plan) => ({ ...plan, rounds: 1, sites: { ...plan.sites, maxShare: '0.5' } }),
+    });
+    const [heavy] = world.peers.slice(-1);
+    if (heavy === undefined) throw new Error('no peers');
+    heavy.weight = 2 ** 31 - 1;
+    clock = new FakeClock(start.toISOString());
+    await world.approved();
+    startEnclave();
+    await until(() => count('SealedModel') > 0);
+    expect(world.checks()).not.toContain('order-refused order-share');
+    expect(world.said('Contribution')).toHaveLength(1);
+    expect(world.said('Cosignature')).toHaveLength(1);
+  });
 });

@@ -48,7 +48,7 @@ function isContent(candidate: Candidate, current: readonly Candidate[], plan: Pl
 }
 
 /** weight / total > share, exactly. */
-function exceeds(weight: number, total: bigint, share: string): boolean {
+export function exceeds(weight: number, total: bigint, share: string): boolean {
   const { numerator, denominator } = parseDecimal(share);
   return BigInt(weight) * denominator > numerator * total;
 }

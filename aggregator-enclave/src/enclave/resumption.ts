@@ -1,7 +1,7 @@
 // What a session must get back before it can go on: the closed round's checkpoint, or the one before a round that is rolled forward.
 import { CheckpointRecall } from './checkpoint-recall.ts';
 import { initialCheckpoint, type KnownCheckpoint } from './checkpoints.ts';
-import { orderRoster } from './order-roster.ts';
+import { recallRoster } from './order-roster.ts';
 import type { VerifiedReceipt } from './receipt.ts';
 import type { SessionWork } from './session-work.ts';
 
@@ -77,10 +77,10 @@ export class Resumption {
   async #ask(of: VerifiedReceipt, { towards, tries }: Pick<Goal, 'towards' | 'tries'>): Promise<Goal> {
     const { context, session } = this.#work;
     const { round, checkpoint, model } = of.value;
-    const { entries } = orderRoster(context.plan, session.approvals);
+    const roster = recallRoster(context.plan, session.approvals);
     // Receipts of updates name both; one that names neither has no checkpoint that anybody could return.
     const base = { checkpoint: checkpoint ?? of.digest, model: model ?? of.digest };
-    return { of, towards, tries, recall: await CheckpointRecall.begin(this.#work, { round, base, roster: entries }) };
+    return { of, towards, tries, recall: await CheckpointRecall.begin(this.#work, { round, base, roster }) };
   }
 
   /** A site says so, or the model was sealed and one will have fetched it soon. */
