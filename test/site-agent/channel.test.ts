@@ -289,6 +289,17 @@ describe('a courier that lies', () => {
     await expect(asked).rejects.toMatchObject({ code: 'chunk-digest' });
   });
 
+  it('cannot say that the pipe has closed, which would end the vault', async () => {
+    const [genesis = ''] = (await foundFakeFederation()).records;
+    const honest = createMemoryRelay().connect('a');
+    const refusal = new WardroundError('channel-closed', 'from the coordinator');
+    const ends = connect({ ...honest, board: { ...honest.board, publish: async () => await Promise.reject(refusal) } });
+    await hello(ends);
+    await expect(ends.vault.board.publish('federation', genesis)).rejects.toMatchObject({ code: 'relay-refused' });
+    ends.close();
+    await ends.served;
+  });
+
   it.each<[string, Uint8Array, string]>([
     ['answers what nobody asked', encodeFrame({ type: 'done', id: 7 }), 'channel-protocol'],
     ['speaks as a vault', encodeFrame({ type: 'unfollow', id: 1 }), 'frame-header'],

@@ -142,7 +142,9 @@ export class VaultRelay implements Relay {
     const frame = await answer;
     if (frame.header.type === 'failed') {
       const { code, retry } = frame.header;
-      throw new WardroundError(code, 'the coordinator did not take it', { action: retry ? 'retry' : 'stop' });
+      // The code is the coordinator's own word. That the pipe has closed, which ends the vault, is only ours to say.
+      const named = code === 'channel-closed' ? 'relay-refused' : code;
+      throw new WardroundError(named, 'the coordinator did not take it', { action: retry ? 'retry' : 'stop' });
     }
     if (frame.header.type !== expect) throw protocolError(frame.header.type);
     return frame;
