@@ -35,6 +35,7 @@ const enclaveKinds: ReadonlySet<DocumentKind> = new Set([
 
 /** Records that cannot be judged yet (their session is unknown) wait; a hostile board must not fill memory with them. */
 const maxWaiting = 10_000;
+const maxWaitingCharacters = 64 * 1024 * 1024;
 
 /**
  * What a study's board says, verified. `add` takes each record once; `of` and `byDigest` read. The caller still owes every check that is
@@ -46,6 +47,8 @@ export class StudyRecords {
   readonly #records: Records = {};
   readonly #seen = new Set<string>();
   #waiting: string[] = [];
+  /** Their lengths together. */
+  #waitingCharacters = 0;
 
   /** `federation` is the view that the plan's `membership` names: a study's keys do not change under it. */
   constructor({ federation, plan }: { federation: FederationView; plan: Verified<'StudyPlan'> }) {
@@ -71,7 +74,8 @@ export class StudyRecords {
     }
     await this.#keep(jws, keys);
     this.#seen.add(jws);
-    await this.#retryWaiting();
+    // Nothing else is waited for: otherwise each record would cost a reading of all that wait.
+    if (keys.kind === 'SessionChallenge' || keys.kind === 'SessionOpen') await this.#retryWaiting();
     return true;
   }
 
@@ -94,12 +98,14 @@ export class StudyRecords {
 
   #wait(jws: string): void {
     if (this.#waiting.includes(jws)) return;
-    if (this.#waiting.length >= maxWaiting) {
+    const characters = this.#waitingCharacters + jws.length;
+    if (this.#waiting.length >= maxWaiting || characters > maxWaitingCharacters) {
       throw new WardroundError('record-waiting', 'too many records name sessions that nobody opened', {
-        expected: `at most ${maxWaiting}`,
+        expected: `at most ${maxWaiting}, of ${maxWaitingCharacters} characters`,
       });
     }
     this.#waiting.push(jws);
+    this.#waitingCharacters = characters;
   }
 
   async #retryWaiting(): Promise<void> {
@@ -113,6 +119,7 @@ export class StudyRecords {
           this.#waiting.push(jws);
           continue;
         }
+        this.#waitingCharacters -= jws.length;
         // A record that turns out bad once its session is known is dropped: nobody is waiting for the error any more.
         progress =
           (await this.#keep(jws, keys).then(

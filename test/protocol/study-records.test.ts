@@ -2,6 +2,7 @@
 import type { DocumentOf } from '@wardround/protocol/documents/registry';
 import { sign } from '@wardround/protocol/documents/signed';
 import { generateHpkeKey } from '@wardround/protocol/hpke-keys';
+import { signDocument } from '@wardround/protocol/jws';
 import { generateSigningKey, type SigningKey } from '@wardround/protocol/keys';
 import { StudyRecords } from '@wardround/protocol/study-records';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -203,5 +204,19 @@ describe("an enclave's records", () => {
     const challengeDigest = board.of('SessionChallenge')[0]?.digest ?? '';
     const stolen = await sign('SessionOpen', { ...value, challenge: challengeDigest }, other);
     await expect(board.add(stolen.jws)).rejects.toMatchObject({ code: 'session-key' });
+  });
+});
+
+describe('records that wait for a session', () => {
+  it('do not fill memory, however long each is', async () => {
+    const board = records();
+    const key = generateSigningKey();
+    const waiting = async (i: number): Promise<string> => {
+      const value = { kind: 'StudyStop', version: 1, ...names, session: some('0'), filling: `${i}`.padEnd(4_000_000) };
+      return await signDocument({ kind: 'StudyStop', value, key });
+    };
+    for (let i = 0; i < 12; i += 1) expect(await board.add(await waiting(i))).toBe(false);
+    await expect(board.add(await waiting(12))).rejects.toMatchObject({ code: 'record-waiting' });
+    expect(await board.add((await sign('Withdrawal', withdrawal(), a.approval)).jws)).toBe(true);
   });
 });
