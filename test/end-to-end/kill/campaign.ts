@@ -1,5 +1,5 @@
 // A federation whose processes can be killed at a named place, one trial after the other, and what must be true afterwards.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
@@ -69,7 +69,7 @@ export class Campaign {
     const armed = this.#arm(trial);
     const [at] = await Promise.all([this.#died(trial, armed), this.world.approve(victim)]);
     this.#checkout.disarm();
-    if (at !== null) await this.#revive(trial.role, armed.pids);
+    if (at !== null) await this.#revive(trial.role);
     await this.finish(reference.slice(0, shortStudy));
     return { trial, at };
   }
@@ -110,9 +110,18 @@ export class Campaign {
     const at = await this.#died(trial, armed);
     if (at === null) return [{ trial, at }];
     const next = then === undefined ? this.#disarm() : this.#arm(then);
-    await this.#revive(trial.role, armed.pids);
+    // Where it dies again it may never come to say that it is ready.
+    const reviving = this.#revive(trial.role);
     const killed: Killed[] = [{ trial, at }];
-    if (then !== undefined && next !== null) killed.push(await this.#recover(then, next, before));
+    if (then === undefined || next === null) await reviving;
+    else {
+      const again = await this.#recover(then, next, before);
+      await reviving.catch((error: unknown) => {
+        if (again.at === null) throw error;
+      });
+      if (again.at !== null) await this.#revive(then.role);
+      killed.push(again);
+    }
     // The round in which it died is at most one further than the last that all had closed when it was armed, and the one it may have reached.
     await this.untilRound(
       Math.min(this.#studyRounds, Math.max(before, this.#highest()) + 1),
@@ -151,6 +160,12 @@ export class Campaign {
     return outcome;
   }
 
+  /** Starts again what a failed trial may have left dead. */
+  async restart(): Promise<void> {
+    this.#checkout.disarm();
+    for (const role of ['coordinator', 'aggregator-enclave'] as const) await this.#revive(role);
+  }
+
   async end({ keep }: { keep: boolean }): Promise<void> {
     await this.world.stop({ keep });
     this.#checkout.remove();
@@ -162,7 +177,6 @@ export class Campaign {
       const [at] = said(armed.log, armed.from, `killed-here ${armed.id}`);
       if (at !== undefined) {
         this.#disarm();
-        await this.#revive(then.role, armed.pids);
         return { trial: then, at };
       }
       // Recovered, and went on: it has fewer boundaries than that.
@@ -178,13 +192,12 @@ export class Campaign {
   #arm(trial: Trial): Armed {
     const log = this.#log(trial.role);
     const from = existsSync(log) ? statSync(log).size : 0;
-    const pids = isSiteRole(trial.role) ? this.#pids() : { vault: 0, courier: 0 };
     const id = this.#checkout.arm({
       ...trial,
       ...(trial.role === 'vault' ? { site: victim } : {}),
-      ...(trial.role === 'courier' ? { pid: pids.courier } : {}),
+      ...(trial.role === 'courier' ? { pid: this.#courier() } : {}),
     });
-    return { id, log, from, pids };
+    return { id, log, from };
   }
 
   #disarm(): null {
@@ -204,21 +217,20 @@ export class Campaign {
     }
   }
 
-  async #revive(role: Role, pids: Pids): Promise<void> {
+  async #revive(role: Role): Promise<void> {
     // Vault and courier are started again by their supervisor. A vault halts until it is killed from outside, with its whole namespace.
-    if (role === 'vault') signal(pids.vault);
+    if (role === 'vault') killWrapper(this.world.site(victim));
     if (isSiteRole(role)) return;
     const name = worldName(role);
     await this.world.kill(name);
     await this.world.start(name);
   }
 
-  /** Of the processes that the victim's supervisor runs now. */
-  #pids(): Pids {
-    const lines = readFileSync(this.#log('vault'), 'utf8').split('\n');
+  /** Which process the victim's supervisor runs now. */
+  #courier(): number {
+    const lines = readFileSync(this.#log('courier'), 'utf8').split('\n');
     const running = lines.findLast((line) => line.includes('"msg":"running"'));
-    const { vault, courier } = JSON.parse(running ?? '{}') as Pids;
-    return { vault, courier };
+    return (JSON.parse(running ?? '{"courier":0}') as { courier: number }).courier;
   }
 
   #log(role: Role): string {
@@ -244,17 +256,11 @@ export class Campaign {
   }
 }
 
-interface Pids {
-  readonly vault: number;
-  readonly courier: number;
-}
-
 interface Armed {
   readonly id: number;
   readonly log: string;
   /** Length of the log when it was armed. */
   readonly from: number;
-  readonly pids: Pids;
 }
 
 export function checkpoints({ rounds }: Outcome): readonly string[] {
@@ -288,11 +294,15 @@ function worldName(role: Role): string {
   return role === 'coordinator' ? 'coordinator' : 'aggregator';
 }
 
-function signal(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Dead already, by its own hand.
+/** The program that holds the vault's namespaces, and with it the vault. Where there is none, the vault ended by its own hand. */
+function killWrapper(site: string): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      if (words[0] === 'unshare' && words.includes(join(site, 'jail'))) process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // Ended meanwhile.
+    }
   }
 }
 
