@@ -26,6 +26,8 @@ export interface ConnectOptions {
    * The follower itself goes on with what there is.
    */
   readonly onRewind?: ((topic: Topic) => void) | undefined;
+  /** Told when the connection is there, when it breaks, and when it is there again. */
+  readonly onOnline?: ((online: boolean) => void) | undefined;
   readonly timing?: Timing | undefined;
 }
 
@@ -55,6 +57,7 @@ export async function connectRelay(options: ConnectOptions): Promise<RelayConnec
     open: async (ending) => await Session.open({ route, prove, signal: ending }),
     timing,
     log,
+    onOnline: options.onOnline,
     signal,
   });
   const board = new BoardClient({ keeper, signal, onRewind });

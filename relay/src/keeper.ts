@@ -8,6 +8,8 @@ export interface KeeperParts {
   readonly open: (signal: AbortSignal) => Promise<Session>;
   readonly timing: Timing;
   readonly log: RelayLog;
+  /** Told at each change whether there is a connection. */
+  readonly onOnline?: ((online: boolean) => void) | undefined;
   /** Ends everything. */
   readonly signal: AbortSignal;
 }
@@ -64,15 +66,27 @@ export class Keeper {
     for (let attempt = 0; ; attempt += 1) {
       if (signal.aborted) throw aborted(signal.reason);
       try {
-        this.#open = await open(signal);
-        return this.#open;
+        const session = await open(signal);
+        this.#open = session;
+        this.#tell(session);
+        return session;
       } catch (error) {
         // A coordinator that lost its store knows nobody until its federation is returned to it: whoever was in stays at the door.
         if (signal.aborted || !(isTransient(error) || this.#open !== null)) throw error;
-        log.warn({ err: error, attempt }, 'cannot connect to the coordinator (yet)');
+        const say = attempt === 0 ? log.warn.bind(log) : log.debug.bind(log);
+        say({ err: error, attempt }, 'cannot connect to the coordinator (yet); trying on');
         await timing.sleep(backoffMilliseconds(attempt, timing.random), signal);
         if (signal.aborted) throw aborted(error);
       }
     }
+  }
+
+  #tell(session: Session): void {
+    const { onOnline, signal } = this.#parts;
+    if (onOnline === undefined) return;
+    onOnline(true);
+    void session.ended().then(() => {
+      if (this.#open === session && !signal.aborted) onOnline(false);
+    });
   }
 }

@@ -74,6 +74,11 @@ export class Session {
     return this.#open;
   }
 
+  /** Resolves when the connection ended, by whichever side. */
+  async ended(): Promise<void> {
+    await this.#broken.promise.catch(() => undefined);
+  }
+
   /**
    * One event and its answer, parsed.
    *

@@ -2,23 +2,28 @@
 import { describe, expect, it } from 'vitest';
 import { WardroundError } from '@wardround/protocol/errors';
 import { Keeper } from '@wardround/relay/keeper';
-import { silent } from '@wardround/relay/log';
 import type { Session } from '@wardround/relay/session';
 import { backoffMilliseconds } from '@wardround/relay/timing';
 
 const transient = new WardroundError('relay-unreachable', 'broken', { action: 'retry' });
 const permanent = new WardroundError('auth-unknown', 'nobody');
 
-/** A session of which only `isOpen` and `close` are used here. */
+/** A session of which only `isOpen`, `ended` and `close` are used here. */
 function fakeSession(): { session: Session; breakNow: () => void } {
   const state = { isOpen: true };
+  const ended = Promise.withResolvers<void>();
+  const breakNow = (): void => {
+    state.isOpen = false;
+    ended.resolve();
+  };
   const session = {
     get isOpen() {
       return state.isOpen;
     },
-    close: () => (state.isOpen = false),
+    ended: async () => await ended.promise,
+    close: breakNow,
   } as unknown as Session;
-  return { session, breakNow: () => (state.isOpen = false) };
+  return { session, breakNow };
 }
 
 function keeper(open: (() => Session)[]): {
@@ -26,8 +31,12 @@ function keeper(open: (() => Session)[]): {
   waits: number[];
   stop: AbortController;
   opened: () => number;
+  online: boolean[];
+  said: string[];
 } {
   const waits: number[] = [];
+  const online: boolean[] = [];
+  const said: string[] = [];
   const stop = new AbortController();
   let opened = 0;
   const timing = {
@@ -41,9 +50,12 @@ function keeper(open: (() => Session)[]): {
     waits,
     stop,
     opened: () => opened,
+    online,
+    said,
     keeper: new Keeper({
       timing,
-      log: silent,
+      log: { debug: () => undefined, warn: (_fields, message) => void said.push(message) },
+      onOnline: (is) => void online.push(is),
       signal: stop.signal,
       open: async () => {
         await Promise.resolve();
@@ -96,6 +108,23 @@ describe('the keeper of a connection', () => {
     const used = await kept.perform({ operation: async (session) => await Promise.resolve(session) });
     expect(used).toBe(second.session);
     expect(waits).toEqual([100, 200]);
+  });
+
+  it('tells when the connection is there, breaks and is there again, and once that it tries', async () => {
+    const [first, second] = [fakeSession(), fakeSession()];
+    const tries = [fails(transient), fails(transient), fails(transient)];
+    const { keeper: kept, online, said, stop } = keeper([() => first.session, ...tries, () => second.session]);
+    const operation = async (): Promise<void> => await Promise.resolve();
+    await kept.perform({ operation });
+    await kept.perform({ operation });
+    expect(online).toEqual([true]);
+    first.breakNow();
+    await kept.perform({ operation });
+    expect(online).toEqual([true, false, true]);
+    expect(said).toHaveLength(1);
+    stop.abort();
+    await second.session.ended();
+    expect(online).toEqual([true, false, true]);
   });
 
   it('opens one session for all who wait', async () => {

@@ -65,7 +65,8 @@ describe('the board over the network', () => {
   });
 
   it('goes on where it was after the coordinator was killed', async () => {
-    const [author, reader] = [await connect(0), await connect(2)];
+    const online: boolean[] = [];
+    const [author, reader] = [await connect(0), await connect(2, { onOnline: (is) => void online.push(is) })];
     const rewound: string[] = [];
     const stop = new AbortController();
     const got: number[] = [];
@@ -82,6 +83,7 @@ describe('the board over the network', () => {
     }
     expect(got).toEqual([1, 2]);
     expect(rewound).toEqual([]);
+    expect(online).toEqual([true, false, true]);
   });
 
   it('notices that a backup was restored: the same numbers, but other records', async () => {

@@ -39,11 +39,12 @@ function reach(outcomes: readonly (WardroundError | 'in')[], greeting: Hello = h
       online: async (online) => void (await Promise.resolve(said.push(online ? 'online' : 'offline'))),
       rewound: async (topic) => void (await Promise.resolve(said.push(`rewound ${topic}`))),
     },
-    log: silent,
+    log: { ...silent, info: (_fields, message) => void said.push(message) },
     signal: stop.signal,
     connect: async (given) => {
       const outcome = outcomes[options.length];
       options.push(given);
+      if (outcome === 'in') given.onOnline?.(true);
       if (outcome === 'in')
         return { ...createMemoryRelay().connect('north'), close: async () => await Promise.resolve() };
       return await Promise.reject(outcome ?? new Error('more attempts than outcomes'));
@@ -63,7 +64,15 @@ describe('reaching the coordinator', () => {
     expect(options[0]).toMatchObject({ url: 'http://c.example' });
     expect(await options[0]?.prove({ nonce: 'n', audience: 'a' })).toBe('proof of n for a');
     options[0]?.onRewind?.('federation');
-    expect(said).toEqual(['online', 'rewound federation']);
+    expect(said).toEqual(['online', 'connected', 'rewound federation']);
+  });
+
+  it('tells the vault when the coordinator goes away and is back, and the log when it is back', async () => {
+    const { reached, options, said } = reach(['in']);
+    await reached;
+    options[0]?.onOnline?.(false);
+    options[0]?.onOnline?.(true);
+    expect(said).toEqual(['online', 'connected', 'offline', 'online', 'connected again']);
   });
 
   it.each([

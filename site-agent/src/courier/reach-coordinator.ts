@@ -21,6 +21,14 @@ export interface Reach {
 /** @throws WardroundError `relay-url`, `relay-proxy`, `relay-aborted` */
 export async function reachCoordinator(reach: Reach): Promise<RelayConnection> {
   const { hello, link, log, signal, connect = connectRelay, wait = waitOrAbort } = reach;
+  let wasOnline = false;
+  const onOnline = (online: boolean): void => {
+    // A pipe that is closed ends the courier elsewhere.
+    void link.online(online).catch(() => undefined);
+    if (online) log.info({ coordinator: hello.coordinator }, wasOnline ? 'connected again' : 'connected');
+    else log.warn({ coordinator: hello.coordinator }, 'the connection to the coordinator ended; connecting again');
+    wasOnline = true;
+  };
   const options: ConnectOptions = {
     url: hello.coordinator,
     // None in the settings: what HTTPS_PROXY and NO_PROXY say, as for the commands that a person types.
@@ -28,14 +36,12 @@ export async function reachCoordinator(reach: Reach): Promise<RelayConnection> {
     prove: async ({ nonce, audience }) => await link.prove(nonce, audience),
     log,
     signal,
+    onOnline,
     onRewind: (topic) => void link.rewound(topic).catch(() => undefined),
   };
   for (let attempt = 0; ; attempt += 1) {
     try {
-      const relay = await connect(options);
-      await link.online(true);
-      log.info({ coordinator: hello.coordinator }, 'connected');
-      return relay;
+      return await connect(options);
     } catch (error) {
       const { code, message } = describeError(error);
       if (signal.aborted || !(error instanceof WardroundError) || fatalCodes.has(code)) throw error;

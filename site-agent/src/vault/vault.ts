@@ -27,8 +27,10 @@ export class Vault {
   readonly #refusedPlans = new Map<string, StudyStatus>();
   readonly #wake = new Signal();
   readonly #publish = new Signal();
+  readonly #tell = new Signal();
   #online = false;
   #lastStatus = '';
+  #writing: Promise<void> = Promise.resolve();
 
   private constructor(ports: VaultPorts, founding: Founding) {
     this.#ports = ports;
@@ -64,6 +66,7 @@ export class Vault {
 
   setOnline(online: boolean): void {
     this.#online = online;
+    this.#tell.raise();
     this.wake();
   }
 
@@ -83,6 +86,8 @@ export class Vault {
       guard(this.#follow(topic, signal));
     };
     follow('federation');
+    // Apart from the work: that may be waiting for the very coordinator that is away.
+    guard(this.#loop(this.#tell, signal, async () => await this.#writeStatus()));
     guard(this.#loop(this.#publish, signal, async () => void (await this.#publisher.publishOwed())));
     guard(
       this.#loop(this.#wake, signal, async () => {
@@ -92,7 +97,8 @@ export class Vault {
     );
     this.wake();
     await Promise.race([ended, failure.promise]);
-    this.wake();
+    this.setOnline(false);
+    await this.#writeStatus();
   }
 
   /** One pass over everything: the inbox, then each study. A study that fails in a known way does not stop the others. */
@@ -188,7 +194,14 @@ export class Vault {
     }
   }
 
+  /** One at a time, each with what is true when its turn comes. */
   async #writeStatus(): Promise<void> {
+    const written = this.#writing.then(async () => await this.#writeStatusNow());
+    this.#writing = written.catch(() => undefined);
+    await written;
+  }
+
+  async #writeStatusNow(): Promise<void> {
     const studies = [...this.#refusedPlans.values(), ...[...this.#studies.values()].map(studyStatus)];
     const status = {
       kind: 'VaultStatus',
