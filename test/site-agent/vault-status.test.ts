@@ -1,6 +1,9 @@
 // status.json while the vault works, waits and ends: true also where the coordinator is away in the middle of something.
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setImmediate as tick } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { generateSigningKey } from '@wardround/protocol/keys';
 import { VaultWorld } from './vault-world.ts';
 
 let world: VaultWorld;
@@ -44,5 +47,35 @@ describe('what the vault writes for people', () => {
     stop.abort();
     await running;
     expect(world.status?.online).toBe(false);
+  });
+});
+
+describe('a new directory after the site’s keys were replaced', () => {
+  it('calls a study of the old keys that, follows nothing of it, and finds nothing wrong', async () => {
+    world = await (await VaultWorld.create()).approved();
+    const enclave = world.enclave();
+    await world.session(enclave);
+    const said = world.said('ResumeStatement').length;
+    expect(said).toBe(1);
+    world.state?.close();
+    world.state = null;
+    for (const name of await readdir(world.paths.vault)) {
+      if (name.startsWith('state.sqlite') || name === 'ledger.jsonl') await rm(join(world.paths.vault, name));
+    }
+    await rm(join(world.paths.studies, world.study), { recursive: true });
+    world.own = {
+      ...world.own,
+      approval: generateSigningKey(),
+      agent: generateSigningKey(),
+      witness: generateSigningKey(),
+    };
+    world.logs.length = 0;
+    await world.startVault();
+    await world.enclave().challenge();
+    for (const _pass of [1, 2, 3]) await world.pumpAll();
+    expect(world.status?.studies).toMatchObject([{ study: world.study, state: 'belongs-to-other-keys', check: null }]);
+    expect(world.logs.map(({ level, event }) => `${level} ${event}`)).toEqual(['info study-of-other-keys']);
+    expect(world.said('ResumeStatement')).toHaveLength(said);
+    expect(await readdir(world.paths.studies)).toEqual([]);
   });
 });

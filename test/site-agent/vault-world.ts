@@ -64,7 +64,7 @@ export class VaultWorld {
   readonly release: Verified<'EnclaveRelease'>;
   readonly attestation: World;
   readonly peers: readonly FakeSite[];
-  readonly own: SiteKeys;
+  own: SiteKeys;
   policy: Policy;
   now = start;
   vault: Vault | null = null;

@@ -5,6 +5,8 @@ import { instantSchema, nameSchema, sha256Schema } from '@wardround/protocol/doc
 export const studyStateSchema = z.enum([
   /** The plan is not one that this site may be asked about; `check` says why. */
   'plan-refused',
+  /** Of the keys that this site's name had then, which are not those of this directory: not its study, and nothing is wrong. */
+  'belongs-to-other-keys',
   'awaiting-decision',
   'refused',
   'withdrawn',

@@ -11,6 +11,7 @@ import { Publisher } from './publisher.ts';
 import { reconcile, studyStatus } from './reconcile.ts';
 import type { StudyStatus } from './status-file.ts';
 import { Study } from './study.ts';
+import { isOfOtherKeys, planStatus } from './unfollowed-plan.ts';
 
 export interface Founding {
   readonly view: FederationView;
@@ -162,6 +163,12 @@ export class Vault {
     const { site, files, log } = this.#ports;
     const federation = this.#book.memberships.get(plan.value.membership);
     if (federation === undefined) return;
+    if (isOfOtherKeys(plan, federation, this.#ports)) {
+      if (!this.#refusedPlans.has(plan.digest))
+        log({ level: 'info', event: 'study-of-other-keys', study: plan.digest });
+      this.#refusedPlans.set(plan.digest, planStatus(plan, 'belongs-to-other-keys', null));
+      return;
+    }
     const known = await files.readPlan(plan.digest);
     try {
       // A study that was accepted goes on, whatever changed in the federation since: the gate asks what is true now.
@@ -171,7 +178,8 @@ export class Vault {
       if (!(error instanceof WardroundError)) throw error;
       if (error.code === 'plan-not-for-us' || this.#refusedPlans.has(plan.digest)) return;
       log({ level: 'warn', event: 'plan-refused', study: plan.digest, code: error.code, detail: error.message });
-      this.#refusedPlans.set(plan.digest, refusedPlan(plan, error, this.#ports.now()));
+      const check = { code: error.code, at: this.#ports.now().toISOString(), detail: error.message };
+      this.#refusedPlans.set(plan.digest, planStatus(plan, 'plan-refused', check));
       return;
     }
     if (known === null) await files.writePlan(plan.digest, plan.jws);
@@ -217,22 +225,6 @@ export class Vault {
     this.#lastStatus = text;
     await this.#ports.writeStatus({ ...status, at: this.#ports.now().toISOString() });
   }
-}
-
-function refusedPlan(plan: Verified<'StudyPlan'>, error: WardroundError, now: Date): StudyStatus {
-  const { title, researcher, rounds } = plan.value;
-  return {
-    study: plan.digest,
-    title,
-    researcher,
-    state: 'plan-refused',
-    rounds,
-    round: 0,
-    roundsContributed: 0,
-    session: null,
-    simulated: null,
-    check: { code: error.code, at: now.toISOString(), detail: error.message },
-  };
 }
 
 /** Raised any number of times, seen once: level, not edge. */
