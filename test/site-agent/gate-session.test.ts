@@ -269,15 +269,6 @@ const attacks: readonly Attack[] = [
       };
     },
   },
-  {
-    name: 'an approval that expired meanwhile',
-    check: 'not-taking-part approval-expired',
-    prepare: () => {},
-    plan: (plan) => ({ ...plan, expires: '2026-11-23T08:20:00.000Z' }),
-    later: (world) => {
-      world.now = minutes(world, 30);
-    },
-  },
 ];
 
 describe('the gate against a session', () => {
@@ -335,6 +326,20 @@ describe('the gate against a session', () => {
     await world.pumpAll();
     expect(world.said('Contribution')).toEqual([]);
     expect(world.status?.studies[0]?.state).toBe('withdrawn');
+  });
+
+  it('seals nothing after the approval expired, though the session was verified', async () => {
+    await attack({
+      name: '',
+      check: '',
+      plan: (plan) => ({ ...plan, expires: '2026-11-23T08:20:00.000Z' }),
+      later: () => {
+        world.now = minutes(world, 30);
+      },
+    });
+    expect(world.vault?.studies.get(world.study)?.sessions.size).toBe(1);
+    expect(world.said('Contribution')).toEqual([]);
+    expect([world.trainings, world.status?.studies[0]?.state]).toEqual([0, 'expired']);
   });
 
   it('asks for fresh evidence when it has grown old, and goes on with it', async () => {
