@@ -129,10 +129,10 @@ describe('the kill campaign', () => {
     '$role: killed again while it recovers',
     async ({ role, from }) => {
       const first: Trial = { role, life: 'this', anchor: from };
-      const trials = Array.from({ length: Math.ceil(mostOfRecovery / (2 * stride)) }, (_, index): readonly [Trial, Trial] => [
-        first,
-        { role, life: 'next', index: 2 * index * stride },
-      ]);
+      const trials = Array.from(
+        { length: Math.ceil(mostOfRecovery / (2 * stride)) },
+        (_, index): readonly [Trial, Trial] => [first, { role, life: 'next', index: 2 * index * stride }],
+      );
       const { kills } = await tryAll(`${role}: again, in its recovery`, trials, (killed) => killed[1]?.at === null);
       expect(kills).toBeGreaterThan(2);
     },
