@@ -196,7 +196,7 @@ describe('an agent', () => {
   it('does not start with settings that have a typing mistake', async () => {
     const path = at('south/site.yaml');
     const text = await readFile(path, 'utf8');
-    await writeFile(path, text.replace('proxy:', 'proxi:'));
+    await writeFile(path, text.replace(/^proxy:/m, 'proxi:'));
     const agent = startAgent('south');
     agent.ready.catch(() => undefined);
     await agent.said('did you mean proxy?');
