@@ -137,7 +137,7 @@ async function watchFiles(): Promise<void> {
   for (const key of ['sync', 'datasync', 'write', 'writeFile', 'appendFile', 'truncate']) {
     watch(prototype, key, (self) => `file ${key} ${paths.get(Object(self)) ?? '?'}`);
   }
-  for (const key of ['rename', 'link', 'unlink', 'rm', 'writeFile', 'appendFile', 'mkdir']) {
+  for (const key of ['rename', 'link', 'unlink', 'rm', 'writeFile', 'appendFile']) {
     watch(fs.promises, key, (_self, [path]) => `file ${key} ${plain(path)}`);
   }
   for (const key of ['fsyncSync', 'renameSync', 'writeFileSync', 'linkSync', 'unlinkSync']) {
