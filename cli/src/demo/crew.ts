@@ -118,6 +118,9 @@ export class Crew {
       env: {
         ...process.env,
         PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`,
+        // Everything here is on loopback: a hospital's proxy has no part in it.
+        NO_PROXY: '127.0.0.1',
+        no_proxy: '127.0.0.1',
         NODE_COMPILE_CACHE: join(this.#options.directory, 'logs/compile-cache'),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
