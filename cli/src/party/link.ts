@@ -9,6 +9,8 @@ const reachWithinSeconds = 30;
 export interface LinkOptions {
   readonly coordinator: string;
   readonly prove: Prove;
+  /** Null for no proxy whatever the environment says; the environment decides where it is left out. */
+  readonly proxyUrl?: null;
   /** Ends the connection, at any time. */
   readonly signal?: AbortSignal;
 }
@@ -26,12 +28,12 @@ export async function withLink<T>(options: LinkOptions, use: (link: RelayConnect
 }
 
 /** @throws WardroundError as {@link withLink} */
-export async function openLink({ coordinator, prove, signal }: LinkOptions): Promise<RelayConnection> {
+export async function openLink({ coordinator, prove, signal, ...via }: LinkOptions): Promise<RelayConnection> {
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), reachWithinSeconds * 1000);
   const ending = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
   try {
-    return await connectRelay({ url: coordinator, prove, signal: ending });
+    return await connectRelay({ url: coordinator, prove, signal: ending, ...via });
   } catch (cause) {
     if (!stop.signal.aborted) throw cause;
     throw new WardroundError('coordinator-unreachable', `no answer within ${reachWithinSeconds} seconds`, {

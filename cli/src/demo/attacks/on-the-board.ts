@@ -19,7 +19,9 @@ import { type Attack, outcome } from './attack.ts';
 export const strangerJoins: Attack = async ({ founded, records }) => {
   const key = generateSigningKey();
   const prove = proveWith({ role: 'site', name: 'mallory', key });
-  const connected = await outcome(async () => await withLink({ coordinator: founded.coordinator, prove }, nothing));
+  const connected = await outcome(
+    async () => await withLink({ coordinator: founded.coordinator, prove, proxyUrl: null }, nothing),
+  );
   const [original] = records.of('Contribution');
   const counted = await outcome(async () => {
     if (original === undefined) return;
@@ -40,7 +42,7 @@ export const planAltered: Attack = async ({ founded, directory, records, hospita
   const key = await readSigningKey(signingKeyPath(join(directory, 'researcher')));
   const prove = proveWith({ role: 'researcher', name: researcherName, key });
   await withLink(
-    { coordinator: founded.coordinator, prove },
+    { coordinator: founded.coordinator, prove, proxyUrl: null },
     async ({ board }) => await board.publish('federation', altered),
   );
   const judged = await outcome(async () => await verifyPlan(altered, records.federation));
