@@ -212,6 +212,8 @@ describe('a model', () => {
     await world.pump();
     expect(world.state?.checkpoints(world.study)).toEqual([]);
     world.relay.hostile.serve = (_digest, bytes) => bytes;
+    // What was refused is tried again after a while, not at once.
+    world.now = new Date(world.now.getTime() + 120_000);
     await world.pump();
     expect(world.state?.checkpoints(world.study)).toHaveLength(1);
   });
