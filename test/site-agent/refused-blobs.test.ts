@@ -10,7 +10,7 @@ afterEach(async () => await world.dispose());
 type Lie = (bytes: Bytes, other: Bytes) => Bytes | undefined;
 /** What is lied about: the manifest, which is JSON, or the ciphertext. */
 type Part = 'manifest' | 'ciphertext';
-const isManifest = (bytes: Bytes): boolean => bytes[0] === 0x7b;
+const isManifest = (bytes: Bytes): boolean => Buffer.from(bytes).includes('"BlobManifest"');
 const other: Readonly<Record<Part, Part>> = { manifest: 'ciphertext', ciphertext: 'manifest' };
 
 /** A round whose model is sealed; `before` may change the relay's doors, `lie` what it serves to site `a` of the newest blobs. */
