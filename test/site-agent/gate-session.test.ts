@@ -1,7 +1,7 @@
 // The gate against sessions: one thing wrong, the exact check named, nothing sealed, and the site goes on waiting for a better one.
 import { afterEach, describe, expect, it } from 'vitest';
 import { generateSigningKey } from '@wardround/protocol/keys';
-import { sign } from '@wardround/protocol/documents/signed';
+import { sign, UNVERIFIED_kindOf, verify } from '@wardround/protocol/documents/signed';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { withdrawStudy } from '../../site-agent/src/person/decide.ts';
 import type { FakeEnclave } from '../fakes/fake-enclave.ts';
@@ -271,6 +271,11 @@ const attacks: readonly Attack[] = [
   },
 ];
 
+function isOwnApproval(jws: string): boolean {
+  const { kind, signer } = UNVERIFIED_kindOf(jws);
+  return kind === 'Approval' && signer === world.own.approval.thumbprint;
+}
+
 describe('the gate against a session', () => {
   it.each(attacks)('refuses $name', async (parts) => {
     await attack(parts);
@@ -326,6 +331,20 @@ describe('the gate against a session', () => {
     await world.pumpAll();
     expect(world.said('Contribution')).toEqual([]);
     expect(world.status?.studies[0]?.state).toBe('withdrawn');
+  });
+
+  it('seals nothing under an approval of its own that its ledger does not know, as a restored disk would find on the board', async () => {
+    world = await (await VaultWorld.create()).approved();
+    const enclave = world.enclave();
+    await world.session(enclave);
+    const known = world.relay.records.map(({ jws }) => jws).find((jws) => isOwnApproval(jws)) ?? '';
+    const { value } = await verify('Approval', known, [world.own.approval.publicKey]);
+    const unknown = { ...value, approvedAt: new Date(Date.parse(value.approvedAt) + 1000).toISOString() };
+    world.relay.forge(world.study, (await sign('Approval', unknown, world.own.approval)).jws);
+    await enclave.order();
+    await world.pumpAll();
+    expect(world.said('Contribution')).toEqual([]);
+    expect(world.status?.studies[0]?.check?.code).toBe('approval-unreserved');
   });
 
   it('seals nothing after the approval expired, though the session was verified', async () => {

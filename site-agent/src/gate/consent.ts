@@ -80,9 +80,19 @@ export function openSession(view: GateView, session: Session): AttestedSession {
   return stage('evidence-refused', () => attestSession(view, session, approval));
 }
 
+/**
+ * The board may hold an approval of this site that this disk does not know: another's disk, or one restored to before it. Its budget was
+ * never reserved here, and what is not in the ledger may not be spent.
+ */
+function requireReserved({ reserved }: GateView, { digest }: OwnApproval): void {
+  if (!reserved(digest))
+    throw refused('approval-unreserved', 'the privacy ledger holds no reservation for the approval');
+}
+
 /** The approval in force, for this plan, with what the plan itself is known to be weak in accepted by name. */
 function approvalFor(view: GateView): OwnApproval {
   const approval = requireApproval(view);
+  requireReserved(view, approval);
   const { privacy, masking, initialWeights } = view.records.plan.value;
   if (privacy.mode === 'noDifferentialPrivacy') requireAccepted(approval, 'noDifferentialPrivacy');
   if (masking.mode === 'unmasked') requireAccepted(approval, 'unmasked');

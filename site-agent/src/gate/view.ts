@@ -45,6 +45,8 @@ export interface GateView {
   readonly sealings: readonly OwnSealing[];
   /** Newest of this site's checkpoints, and the one before; round 0 is the plan's own. */
   readonly held: readonly OwnCheckpoint[];
+  /** Whether this site's own privacy ledger holds the reservation of an approval, by its digest. */
+  readonly reserved: (approval: string) => boolean;
   /** What this site is weak in now: its own settings, and waivers in its policy. */
   readonly weaknesses: readonly Weakness[];
   readonly now: Date;

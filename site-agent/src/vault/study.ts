@@ -1,5 +1,6 @@
 // One study at this site: its verified records, what was sealed and closed, and the steps that are owed next. Level-triggered: each step looks
 // at what is known and done, so a kill, a repeated or a reordered record needs no case of its own.
+import { reservationOf } from '@wardround/privacy/ledger';
 import type { Policy } from '@wardround/attestation/policy/policy';
 import { policyWeaknesses } from '@wardround/attestation/policy/weaknesses';
 import type { Weakness } from '@wardround/protocol/documents/consent';
@@ -217,6 +218,7 @@ export class Study {
       nonces: (purpose) => ports.state.nonces(purpose).filter(({ study }) => study === this.digest),
       sealings: ports.state.sealings(this.digest),
       held: this.held(),
+      reserved: (approval) => reservationOf(ports.ledger.entries, approval) !== undefined,
       weaknesses: [...ports.weaknesses, ...waiversOf(policy)],
       now: ports.now(),
     };
