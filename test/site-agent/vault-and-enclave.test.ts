@@ -99,6 +99,16 @@ async function begin(): Promise<void> {
   startEnclave();
 }
 
+/** The tasks of all contributions on the board, whoever made them. */
+function contributedTasks(): readonly unknown[] {
+  return world.relay.records.flatMap(({ jws }) => {
+    const { kind, value } = UNVERIFIED_kindOf(jws);
+    return kind === 'Contribution' && typeof value === 'object' && value !== null && 'task' in value
+      ? [value.task]
+      : [];
+  });
+}
+
 describe('a vault and the enclave', () => {
   it('finish a study together', async () => {
     await begin();
@@ -130,7 +140,8 @@ describe('a vault and the enclave', () => {
     await comeBack();
     await until(() => world.checks().length > 0);
     expect(world.checks()).toEqual(['study-complete null']);
-    expect(world.said('Contribution').some(({ task }) => task === 'checkpointReturn')).toBe(true);
+    // Whichever site is first serves; the others need not answer any more.
+    expect(contributedTasks()).toContain('checkpointReturn');
   });
 
   it('finish it when the enclave dies with its receipt, and the round is tried again', async () => {

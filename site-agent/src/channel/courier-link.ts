@@ -95,7 +95,10 @@ export class VaultLink {
         this.#proofs.delete(header.id);
         return;
       case 'follow':
-        void this.#follow(header);
+        void this.#follow(header).catch((error: unknown) => {
+          // The vault died while a record was on its way to it; the end of its pipe says so to everybody who has to know.
+          if (!isClosedPipe(error)) throw error;
+        });
         return;
       case 'take':
         this.#follows.get(header.id)?.credit.add(header.count);
@@ -238,4 +241,9 @@ class Credit {
     }
     this.#left -= 1;
   }
+}
+
+function isClosedPipe(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return ['ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END', 'EPIPE'].includes(String(error.code));
 }
