@@ -149,9 +149,6 @@ describe('a connection is refused', () => {
     expect((await right.prove(who)).error?.code).toBe('auth-challenge');
     const wrong = await RawParty.connect(coordinator.listening);
     expect((await wrong.prove(who, { audience: 'https://evil.example' })).error?.code).toBe('auth-audience');
-    // The refused connection is ended at once: a second answer meets a spent challenge, or nobody; never a welcome.
-    const second = await wrong.prove(who).catch(() => ({ error: { code: 'disconnected' } }));
-    expect(['auth-challenge', 'disconnected']).toContain(second.error?.code);
     for (const party of [right, wrong]) party.close();
   });
 
