@@ -13,22 +13,28 @@ type Proof = DocumentOf<'ConnectionProof'>;
 /** A nonce that one connection may answer once, right or wrong. */
 export class Challenge {
   readonly nonce: string;
-  #open = true;
+  #isTaken = false;
 
   constructor(nonce: Uint8Array) {
     this.nonce = toHex(nonce);
   }
 
-  /** @throws WardroundError `auth-challenge` the second time, and for any other nonce */
-  redeem(nonce: string): void {
-    const open = this.#open;
-    this.#open = false;
-    if (!open || nonce !== this.nonce) {
-      throw new WardroundError('auth-challenge', 'not an answer to the open challenge of this connection', {
-        action: 'retry',
-      });
-    }
+  /**
+   * The nonce for the answer that came first, at once: before anything of it is verified, so that no later one can overtake it.
+   *
+   * @throws WardroundError `auth-challenge` the second time
+   */
+  take(): string {
+    if (this.#isTaken) throw notTheOpenChallenge();
+    this.#isTaken = true;
+    return this.nonce;
   }
+}
+
+function notTheOpenChallenge(): WardroundError {
+  return new WardroundError('auth-challenge', 'not an answer to the open challenge of this connection', {
+    action: 'retry',
+  });
 }
 
 export class Admission {
@@ -53,18 +59,14 @@ export class Admission {
   }
 
   /**
-   * Who answers the challenge.
+   * Who answers the challenge with this nonce. The caller still owes: that nobody answered it before.
    *
    * @throws WardroundError `auth-challenge`, `auth-audience`, `auth-token`, `auth-unknown`; `jws-*`, `document-*`, `key-*` for a proof that
    * is none
    */
-  async admit(jws: string, challenge: Challenge): Promise<Identity> {
-    const { proof, signer } = await readProof(jws).catch((error: unknown) => {
-      // Whatever was wrong with it: the challenge is used up.
-      challenge.redeem(challenge.nonce);
-      throw error;
-    });
-    challenge.redeem(proof.challenge);
+  async admit(jws: string, nonce: string): Promise<Identity> {
+    const { proof, signer } = await readProof(jws);
+    if (proof.challenge !== nonce) throw notTheOpenChallenge();
     this.#requireAudience(proof);
     const identity = { role: proof.role, name: proof.name, key: signer, invited: same(proof.token, this.#invitation) };
     this.#requireToken(proof);

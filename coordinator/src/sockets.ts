@@ -110,10 +110,10 @@ class Connection {
   }
 
   async #prove(proof: string): Promise<object> {
+    // A second answer is refused and changes nothing for the first, whose signature may still be at the verifier.
+    const nonce = this.#challenge.take();
     try {
-      if (this.#identity !== null)
-        throw new WardroundError('auth-challenge', 'this connection is authenticated already');
-      const identity = await this.#parts.admission.admit(proof, this.#challenge);
+      const identity = await this.#parts.admission.admit(proof, nonce);
       const admitted = await this.#parts.tokens.issue(identity);
       this.#identity = identity;
       this.#log.info({ role: identity.role, name: identity.name, key: identity.key }, 'authenticated');

@@ -61,9 +61,10 @@ export class RawParty {
 
   /** The answer to one event, whatever it is; `disconnected` where the coordinator hung up instead. */
   async say(event: string, body: unknown): Promise<Answer> {
+    if (!this.socket.connected) return disconnected;
     const { promise, resolve } = Promise.withResolvers<Answer>();
+    this.socket.once('disconnect', () => resolve(disconnected));
     this.socket.emit(event, body, resolve);
-    this.socket.once('disconnect', () => resolve({ error: { code: 'disconnected' } }));
     return await promise;
   }
 
@@ -90,6 +91,8 @@ export interface Answer {
   readonly sequence?: number;
   readonly records?: readonly { readonly sequence: number; readonly jws: string }[];
 }
+
+const disconnected: Answer = { error: { code: 'disconnected' } };
 
 export interface Proving {
   readonly coordinator: Pick<LocalCoordinator, 'audience'>;
