@@ -24,11 +24,19 @@ export function trustedRoots(simulatedRootSha256?: string): readonly TrustedRoot
     : [...amdRoots, { kind: 'simulated', sha256: simulatedRootSha256 }];
 }
 
-/** The entry of `roots` that names this certificate. @throws WardroundError `snp-root-untrusted` */
-export function requireTrusted(fingerprint: string, roots: readonly TrustedRoot[]): TrustedRoot {
+/**
+ * The entry of `roots` that names this certificate.
+ * @param code of the refusal, one a vendor: `snp-root-untrusted`, ...
+ * @throws WardroundError with that code
+ */
+export function requireTrusted<Root extends { readonly sha256: string }>(
+  fingerprint: string,
+  roots: readonly Root[],
+  code: string,
+): Root {
   const root = roots.find((candidate) => candidate.sha256 === fingerprint);
   if (root === undefined) {
-    throw new WardroundError('snp-root-untrusted', 'the chain ends in a root that is not trusted', {
+    throw new WardroundError(code, 'the chain ends in a root that is not trusted', {
       expected: 'a pinned vendor root, or the simulated root that the policy names',
       got: fingerprint,
       action: 'stop',

@@ -1,10 +1,11 @@
 // The checks that Node's own `verify` leaves out, one at a time.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { WardroundError } from '@wardround/protocol/errors';
-import { parseCertificate, parseCertificates, requireIssuedBy } from '@wardround/attestation/certificate';
-import type { Certificate } from '@wardround/attestation/certificate';
-import { parseCrl, requireCrlSignedBy } from '@wardround/attestation/crl';
-import { readAll, readSingle } from '@wardround/attestation/der';
+import { parseCertificate, parseCertificates, requireIssuedBy } from '@wardround/attestation/x509/certificate';
+import type { Certificate } from '@wardround/attestation/x509/certificate';
+import { rsa4096PssSha384 } from '@wardround/attestation/x509/signature-scheme';
+import { parseCrl, requireCrlSignedBy } from '@wardround/attestation/x509/crl';
+import { readAll, readSingle } from '@wardround/attestation/x509/der';
 import { authorityUsages, signCertificate } from '@wardround/attestation/simulated/certificates';
 import { derSequence } from '@wardround/attestation/simulated/der-writer';
 import type { CertificateRequest } from '@wardround/attestation/simulated/certificates';
@@ -49,20 +50,24 @@ async function issue(change: Partial<CertificateRequest>): Promise<Certificate> 
 
 describe('a certificate', () => {
   it('is issued by the authority that it names and that signed it', async () => {
-    expect(refusal(() => requireIssuedBy(root, root))).toBe('accepted');
-    expect(refusal(() => requireIssuedBy(intermediate, root))).toBe('accepted');
+    expect(refusal(() => requireIssuedBy(root, root, rsa4096PssSha384))).toBe('accepted');
+    expect(refusal(() => requireIssuedBy(intermediate, root, rsa4096PssSha384))).toBe('accepted');
     const child = await issue({});
-    expect(refusal(() => requireIssuedBy(child, intermediate))).toBe('accepted');
+    expect(refusal(() => requireIssuedBy(child, intermediate, rsa4096PssSha384))).toBe('accepted');
   });
 
   it('is not issued by an authority of another name, though its key signed', async () => {
     const child = await issue({ issuer: 'SEV-Genoa2' });
-    expect(refusal(() => requireIssuedBy(child, intermediate))).toBe('certificate-not-issued: another issuer name');
+    expect(refusal(() => requireIssuedBy(child, intermediate, rsa4096PssSha384))).toBe(
+      'certificate-not-issued: another issuer name',
+    );
   });
 
   it('may not be an authority itself under one that ends the path', async () => {
     const child = await issue({ authority: { usages: authorityUsages.intermediate } });
-    expect(refusal(() => requireIssuedBy(child, intermediate))).toBe('certificate-not-issued: a path too long');
+    expect(refusal(() => requireIssuedBy(child, intermediate, rsa4096PssSha384))).toBe(
+      'certificate-not-issued: a path too long',
+    );
   });
 
   it('has a fingerprint over its very bytes, and its serial as it is, zero included', () => {
@@ -82,12 +87,14 @@ describe('a certificate', () => {
 describe('a revocation list', () => {
   it('counts only when signed by the issuer that it names', () => {
     const crl = parseCrl(world.crl);
-    expect(refusal(() => requireCrlSignedBy(crl, root))).toBe('accepted');
-    expect(refusal(() => requireCrlSignedBy({ ...crl, issuer: intermediate.subject }, root))).toBe(
+    expect(refusal(() => requireCrlSignedBy(crl, root, rsa4096PssSha384))).toBe('accepted');
+    expect(refusal(() => requireCrlSignedBy({ ...crl, issuer: intermediate.subject }, root, rsa4096PssSha384))).toBe(
       'crl-signature: another issuer name',
     );
-    expect(refusal(() => requireCrlSignedBy(crl, intermediate))).toBe('crl-signature: another issuer name');
-    expect(refusal(() => requireCrlSignedBy({ ...crl, rsaPssSha384: false }, root))).toMatch(
+    expect(refusal(() => requireCrlSignedBy(crl, intermediate, rsa4096PssSha384))).toBe(
+      'crl-signature: another issuer name',
+    );
+    expect(refusal(() => requireCrlSignedBy({ ...crl, signatureAlgorithm: 'other' }, root, rsa4096PssSha384))).toMatch(
       /^crl-signature: another algorithm/,
     );
   });

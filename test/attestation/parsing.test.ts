@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WardroundError } from '@wardround/protocol/errors';
-import { readAll, readIa5String, readSingle, readSmallInteger } from '@wardround/attestation/der';
-import { readArmoured } from '@wardround/attestation/pem';
+import { readAll, readIa5String, readSingle, readSmallInteger } from '@wardround/attestation/x509/der';
+import { readArmoured } from '@wardround/attestation/x509/pem';
 import { derIa5String, derInteger } from '@wardround/attestation/simulated/der-writer';
 import { productOfCpuid, productOfName } from '@wardround/attestation/snp/product';
 import { componentsBelow, decodeTcb, differingComponents, reservedTcbBytes } from '@wardround/attestation/snp/tcb';

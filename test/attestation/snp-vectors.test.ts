@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { amdRoots } from '@wardround/attestation/roots';
-import { parseCrl } from '@wardround/attestation/crl';
+import { parseCrl } from '@wardround/attestation/x509/crl';
 import type { SnpInspection } from '@wardround/attestation/snp/inspect';
 import { inspectSnp } from '@wardround/attestation/snp/inspect';
 import { tcbOrder } from '@wardround/attestation/snp/tcb';

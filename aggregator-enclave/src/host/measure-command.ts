@@ -1,7 +1,7 @@
 // `aggregator measure`: what a releaser signs and what each site writes into its policy.
 import { resolve } from 'node:path';
 import { fromBase64Url, toHex } from '@wardround/protocol/bytes';
-import { parseCertificates } from '@wardround/attestation/certificate';
+import { parseCertificates } from '@wardround/attestation/x509/certificate';
 import { findSnpLeaf } from '@wardround/attestation/snp/leaf';
 import type { Tcb } from '@wardround/attestation/snp/tcb';
 import { parseSimulatedEndorsements } from '@wardround/attestation/simulated/files';

@@ -16,7 +16,7 @@ import {
 import type { JsonName } from '@peculiar/x509';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { copyBytes } from '@wardround/protocol/bytes';
-import { readAll, readSingle } from '../der.ts';
+import { readAll, readSingle } from '../x509/der.ts';
 import { derBitString, derInteger, derSequence } from './der-writer.ts';
 
 export interface Validity {

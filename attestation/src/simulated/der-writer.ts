@@ -1,7 +1,7 @@
 // Writes the few DER values that certificates of chips hold, in their one encoding.
 import type { Bytes } from '@wardround/protocol/bytes';
 import { concatBytes, utf8 } from '@wardround/protocol/bytes';
-import { derTags } from '../der.ts';
+import { derTags } from '../x509/der.ts';
 
 /** 0 to 255; from 128 on with a leading zero byte. */
 export function derInteger(value: number): Bytes {

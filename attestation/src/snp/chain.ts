@@ -1,9 +1,10 @@
 // From the leaf to a pinned root: VCEK ← SEV-<Product> ← ARK-<Product>, or VLEK ← SEV-VLEK-<Product> ← ARK-<Product>.
 import { WardroundError } from '@wardround/protocol/errors';
-import type { Certificate } from '../certificate.ts';
-import { requireIssuedBy } from '../certificate.ts';
-import type { RevocationList } from '../crl.ts';
-import { requireCrlSignedBy } from '../crl.ts';
+import type { Certificate } from '../x509/certificate.ts';
+import { requireIssuedBy } from '../x509/certificate.ts';
+import type { RevocationList } from '../x509/crl.ts';
+import { requireCrlSignedBy } from '../x509/crl.ts';
+import { rsa4096PssSha384 } from '../x509/signature-scheme.ts';
 import type { TrustedRoot } from '../roots.ts';
 import { requireTrusted } from '../roots.ts';
 import type { SnpLeaf } from './leaf.ts';
@@ -28,12 +29,12 @@ export function verifySnpChain(
 ): SnpChain {
   const intermediate = onlyNamed(certificates, leaf.certificate.issuer, `issuer of ${leaf.certificate.commonName}`);
   const root = onlyNamed(certificates, intermediate.issuer, `issuer of ${intermediate.commonName}`);
-  const trust = requireTrusted(root.fingerprint, roots);
+  const trust = requireTrusted(root.fingerprint, roots, 'snp-root-untrusted');
   requireNames(leaf, intermediate, root);
   refuseAsChain(() => {
-    requireIssuedBy(root, root);
-    requireIssuedBy(intermediate, root);
-    requireIssuedBy(leaf.certificate, intermediate);
+    requireIssuedBy(root, root, rsa4096PssSha384);
+    requireIssuedBy(intermediate, root, rsa4096PssSha384);
+    requireIssuedBy(leaf.certificate, intermediate, rsa4096PssSha384);
   });
   if (trust.kind === 'genuine' && trust.product !== leaf.product)
     throw chainError(`a ${leaf.product} leaf under the root of ${trust.product}`);
@@ -111,7 +112,7 @@ export function requireNotRevoked(chain: SnpChain, crls: readonly RevocationList
 
 function requireOwnSignature(crl: RevocationList, root: Certificate): void {
   try {
-    requireCrlSignedBy(crl, root);
+    requireCrlSignedBy(crl, root, rsa4096PssSha384);
   } catch (error) {
     if (!(error instanceof WardroundError)) throw error;
     throw new WardroundError('snp-crl-signature', error.message, { cause: error, action: 'stop' });

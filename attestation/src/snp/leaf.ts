@@ -1,8 +1,8 @@
 // The certificate of a chip's signing key (VCEK) or of a provider's (VLEK): which machine and which firmware it speaks for.
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Bytes } from '@wardround/protocol/bytes';
-import type { Certificate } from '../certificate.ts';
-import { derTags, readIa5String, readSingle, readSmallInteger } from '../der.ts';
+import type { Certificate } from '../x509/certificate.ts';
+import { derTags, readIa5String, readSingle, readSmallInteger } from '../x509/der.ts';
 import type { SnpProduct } from './product.ts';
 import { productOfName } from './product.ts';
 import type { Tcb } from './tcb.ts';

@@ -2,10 +2,10 @@
 import { verify } from 'node:crypto';
 import { WardroundError } from '@wardround/protocol/errors';
 import { equalBytes, toHex } from '@wardround/protocol/bytes';
-import type { Certificate } from '../certificate.ts';
-import { parseCertificates } from '../certificate.ts';
+import type { Certificate } from '../x509/certificate.ts';
+import { parseCertificates } from '../x509/certificate.ts';
 import { requireInstant } from '../clock.ts';
-import { parseCrls } from '../crl.ts';
+import { parseCrls } from '../x509/crl.ts';
 import type { TrustedRoot } from '../roots.ts';
 import type { Note, Outcome, StepLog } from '../steps.ts';
 import { allOk, failedSteps, need } from '../steps.ts';

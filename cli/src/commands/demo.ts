@@ -1,5 +1,5 @@
 // `wardround demo`: everything at once on this machine, in under a minute.
-import { access, mkdir, readdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import Table from 'cli-table3';
 import type { Command } from 'commander';
@@ -7,6 +7,7 @@ import { WardroundError } from '@wardround/protocol/errors';
 import { ExitCode } from '../exit-code.ts';
 import { createOutput } from '../output.ts';
 import { Crew } from '../demo/crew.ts';
+import { demoDirectory } from '../demo/demo-directory.ts';
 import { demoHospitals } from '../demo/hospitals.ts';
 import { type DemoResult, runDemo } from '../demo/run-demo.ts';
 import { createStory, simulatedBanner } from '../demo/story.ts';
@@ -17,7 +18,7 @@ interface Options extends Json {
   readonly sites: string;
   readonly rounds: string;
   readonly seed: string;
-  readonly out: string;
+  readonly out?: string;
 }
 
 export function addDemoCommand(program: Command): void {
@@ -33,7 +34,10 @@ export function addDemoCommand(program: Command): void {
     .option('--sites <number>', 'how many hospitals', '4')
     .option('--rounds <number>', 'how many rounds', '10')
     .option('--seed <number>', 'seed of the invented patients, the split and the training', '42')
-    .option('--out <dir>', 'a new or empty directory for everything', 'wardround-demo')
+    .option(
+      '--out <dir>',
+      'a new or empty directory for everything (default: wardround-demo, then wardround-demo-2, ...)',
+    )
     .addOption(jsonOption())
     .action(demo);
 }
@@ -43,7 +47,7 @@ async function demo(options: Options): Promise<void> {
   const data = options.data === undefined ? null : await dataDirectory(options.data);
   const [rounds, seed] = [numberOf(options.rounds, '--rounds', 1000), numberOf(options.seed, '--seed', 2 ** 31)];
   const hospitals = demoHospitals({ count: Number(options.sites), data, seed });
-  const directory = await freshDirectory(options.out);
+  const directory = await demoDirectory(options.out, process.cwd());
   for (const line of simulatedBanner) output.note(line);
   const stop = new AbortController();
   const story = createStory(
@@ -110,16 +114,6 @@ async function dataDirectory(path: string): Promise<string> {
       cause,
     });
   }
-}
-
-async function freshDirectory(path: string): Promise<string> {
-  const directory = resolve(path);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  if ((await readdir(directory)).length === 0) return directory;
-  throw new WardroundError('demo-directory', 'there is something in this directory; the demo starts in a fresh one', {
-    where: directory,
-    expected: '--out with a new directory, or this one removed by you',
-  });
 }
 
 function numberOf(text: string, where: string, most: number): number {

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copyBytes, fromBase64Url, toHex } from '@wardround/protocol/bytes';
-import { parseCertificates } from '@wardround/attestation/certificate';
+import { parseCertificates } from '@wardround/attestation/x509/certificate';
 import { examplePolicy } from '@wardround/attestation/policy/example';
 import { parseSimulatedEndorsements } from '@wardround/attestation/simulated/files';
 import { findSnpLeaf } from '@wardround/attestation/snp/leaf';

@@ -8,7 +8,8 @@ import type { Bytes } from '@wardround/protocol/bytes';
 import { copyBytes, sha256, toHex } from '@wardround/protocol/bytes';
 import { derTags, readSingle } from './der.ts';
 import { readArmoured } from './pem.ts';
-import { isRsaPssSha384 } from './signature-algorithm.ts';
+import type { SignatureAlgorithm, SignatureScheme } from './signature-scheme.ts';
+import { readSignatureAlgorithm } from './signature-scheme.ts';
 
 export interface CertificateExtension {
   readonly critical: boolean;
@@ -34,8 +35,8 @@ export interface Certificate {
     readonly pathLength: number | undefined;
   };
   readonly publicKey: KeyObject;
-  /** Whether the signature over it is of the one kind that we accept. */
-  readonly rsaPssSha384: boolean;
+  /** How it is signed; whether that is accepted is its verifier's word. */
+  readonly signatureAlgorithm: SignatureAlgorithm;
 }
 
 const limits = { label: 'CERTIFICATE', maxInputBytes: 65_536, maxObjects: 16 } as const;
@@ -84,7 +85,7 @@ function describe(der: Bytes): Certificate {
     extensions: readExtensions(parsed),
     authority: readAuthority(parsed),
     publicKey: new NodeCertificate(der).publicKey,
-    rsaPssSha384: isRsaPssSha384(parsed.signatureAlgorithm),
+    signatureAlgorithm: readSignatureAlgorithm(parsed.signatureAlgorithm),
   };
 }
 
@@ -119,11 +120,11 @@ function readAuthority(parsed: X509Certificate): Certificate['authority'] {
 }
 
 /**
- * Refuses unless `issuer` signed `certificate` with RSA-4096 PSS SHA-384 and may do so. Node's `verify` checks the
- * signature alone: names, CA flag, key usage and path length are checked here, dates in `requireValidAt`.
+ * Refuses unless `issuer` signed `certificate` with `scheme` and may do so. Node's `verify` checks the signature alone: names, CA
+ * flag, key usage and path length are checked here, dates by whoever asks.
  * @throws WardroundError `certificate-not-issued`
  */
-export function requireIssuedBy(certificate: Certificate, issuer: Certificate): void {
+export function requireIssuedBy(certificate: Certificate, issuer: Certificate, scheme: SignatureScheme): void {
   const refuse = (got: string): never => {
     throw new WardroundError(
       'certificate-not-issued',
@@ -135,13 +136,9 @@ export function requireIssuedBy(certificate: Certificate, issuer: Certificate): 
   if (!issuer.authority.mayIssue) refuse('an issuer that is no certificate authority');
   if (certificate.authority.mayIssue && certificate !== issuer && issuer.authority.pathLength === 0)
     refuse('a path too long');
-  if (!isRsa4096(issuer.publicKey)) refuse('an issuer key that is not RSA-4096');
-  if (!certificate.rsaPssSha384) refuse('another signature algorithm than RSA-PSS with SHA-384');
+  if (!scheme.fits(issuer.publicKey)) refuse(`an issuer key that is not ${scheme.keyName}`);
+  if (certificate.signatureAlgorithm !== scheme.algorithm) refuse(`another signature algorithm than ${scheme.name}`);
   if (!new NodeCertificate(certificate.der).verify(issuer.publicKey)) refuse('a signature that does not verify');
-}
-
-export function isRsa4096(key: KeyObject): boolean {
-  return key.asymmetricKeyType === 'rsa' && key.asymmetricKeyDetails?.modulusLength === 4096;
 }
 
 function malformed(got: string): WardroundError {

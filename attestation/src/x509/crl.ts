@@ -1,16 +1,15 @@
 // Certificate revocation lists (RFC 5280 section 5): parsed strictly, then judged against their issuer and the clock.
 import 'reflect-metadata';
-import { constants, verify } from 'node:crypto';
 import { X509Crl } from '@peculiar/x509';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { copyBytes, equalBytes, toHex } from '@wardround/protocol/bytes';
 import type { Certificate } from './certificate.ts';
-import { isRsa4096 } from './certificate.ts';
 import { derTags, readAll, readSingle } from './der.ts';
 import type { DerElement } from './der.ts';
 import { readArmoured } from './pem.ts';
-import { isRsaPssSha384 } from './signature-algorithm.ts';
+import type { SignatureAlgorithm, SignatureScheme } from './signature-scheme.ts';
+import { readSignatureAlgorithm, signatureHolds } from './signature-scheme.ts';
 
 export interface RevocationList {
   readonly issuer: string;
@@ -20,7 +19,7 @@ export interface RevocationList {
   readonly revoked: ReadonlySet<string>;
   readonly signed: Bytes;
   readonly signature: Bytes;
-  readonly rsaPssSha384: boolean;
+  readonly signatureAlgorithm: SignatureAlgorithm;
 }
 
 const limits = { label: 'X509 CRL', maxInputBytes: 262_144, maxObjects: 64 } as const;
@@ -55,7 +54,7 @@ function describe(der: Bytes): RevocationList {
     revoked: new Set(parsed.entries.map((entry) => entry.serialNumber.toLowerCase())),
     signed,
     signature,
-    rsaPssSha384: isRsaPssSha384(parsed.signatureAlgorithm),
+    signatureAlgorithm: readSignatureAlgorithm(parsed.signatureAlgorithm),
   };
 }
 
@@ -90,15 +89,15 @@ function requireUnderstood(extensions: readonly { readonly type: string; readonl
 }
 
 /** Refuses unless `issuer` may sign revocation lists and signed this one. @throws WardroundError `crl-signature` */
-export function requireCrlSignedBy(crl: RevocationList, issuer: Certificate): void {
+export function requireCrlSignedBy(crl: RevocationList, issuer: Certificate, scheme: SignatureScheme): void {
   const refuse = (got: string): never => {
     throw new WardroundError('crl-signature', `revocation list is not signed by ${issuer.commonName}`, { got });
   };
   if (crl.issuer !== issuer.subject) refuse('another issuer name');
   if (!issuer.authority.maySignCrl) refuse('an issuer that may not sign revocation lists');
-  if (!isRsa4096(issuer.publicKey) || !crl.rsaPssSha384) refuse('another algorithm than RSA-4096 PSS with SHA-384');
-  const key = { key: issuer.publicKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 48 };
-  if (!verify('sha384', crl.signed, key, crl.signature)) refuse('a signature that does not verify');
+  if (!scheme.fits(issuer.publicKey) || crl.signatureAlgorithm !== scheme.algorithm)
+    refuse(`another algorithm than ${scheme.keyName}, ${scheme.name}`);
+  if (!signatureHolds(scheme, issuer.publicKey, crl)) refuse('a signature that does not verify');
 }
 
 function malformed(got: string): WardroundError {
