@@ -1,6 +1,6 @@
 // The demo as a newcomer runs it: what it prints, and that nothing of it is left, however it ends.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -54,6 +54,16 @@ describe('wardround demo', () => {
     expect(existsSync(join(out, 'model/tfjs/model.json'))).toBe(true);
     expect((await wardround(['audit', 'verify', join(out, 'audit')])).status).toBe(0);
     expect(leftIn(out)).toEqual([]);
+  });
+
+  it('leaves an earlier demo alone and says where it went', async () => {
+    const cwd = freshFolder();
+    mkdirSync(join(cwd, 'wardround-demo'));
+    const { status, stdout, stderr } = await wardround(['demo', '--rounds', '1'], { cwd });
+    expect(status, stderr).toBe(0);
+    expect(stdout).toContain(`Everything is in ${join(cwd, 'wardround-demo-2')}:`);
+    expect(readdirSync(join(cwd, 'wardround-demo'))).toEqual([]);
+    expect(existsSync(join(cwd, 'wardround-demo-2/plan.yaml'))).toBe(true);
   });
 
   const real = join(sharedFolder, 'data');
