@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseEvidenceBytes } from '@wardround/attestation/evidence';
-import { parseCertificates } from '@wardround/attestation/certificate';
+import { parseCertificates } from '@wardround/attestation/x509/certificate';
 import { examplePolicy } from '@wardround/attestation/policy/example';
 import { parsePolicy, type Policy } from '@wardround/attestation/policy/policy';
 import type { SimulatedEndorsements } from '@wardround/attestation/simulated/files';

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { parseCertificates } from '@wardround/attestation/certificate';
+import { parseCertificates } from '@wardround/attestation/x509/certificate';
 import { examplePolicy } from '@wardround/attestation/policy/example';
 import { parsePolicy, type Policy } from '@wardround/attestation/policy/policy';
 import { endorsementsOf } from '@wardround/attestation/simulated/evidence';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseCertificates } from '@wardround/attestation/certificate';
+import { parseCertificates } from '@wardround/attestation/x509/certificate';
 import type { Evidence } from '@wardround/attestation/evidence';
 import { examplePolicy } from '@wardround/attestation/policy/example';
 import { simulatedEvidence } from '@wardround/attestation/simulated/evidence';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseCertificates } from '@wardround/attestation/certificate';
+import { parseCertificates } from '@wardround/attestation/x509/certificate';
 import { examplePolicy } from '@wardround/attestation/policy/example';
 import { parseSimulatedEndorsements } from '@wardround/attestation/simulated/files';
 import { findSnpLeaf } from '@wardround/attestation/snp/leaf';
