@@ -6,7 +6,8 @@ import { PlanInvalidError } from '@wardround/protocol/plan/problems';
 import { ExitCode } from '../exit-code.ts';
 import { readFederation } from '../federation-file.ts';
 import { createOutput } from '../output.ts';
-import { compileFile, compileFileOffline, planProblems, planProblemsText } from '../plan-file.ts';
+import { whoSigns } from '../party/who-signs.ts';
+import { compileFile, compileFileOffline, planProblems, planProblemsText, sourceOf } from '../plan-file.ts';
 import { planTemplate } from '../plan-template.ts';
 import { planText, type ReadablePlan } from '../plan-text.ts';
 import { readYamlFile, type YamlFile } from '../yaml-file.ts';
@@ -37,7 +38,10 @@ export function addPlanCommands(study: Command): void {
         '--federation <path>',
         "the federation's records (a researcher's directory, or its federation.json): names are bound to keys",
       )
-      .option('--researcher <name>', 'who will sign (default: the first recipient of the release)')
+      .option(
+        '--researcher <name>',
+        "who will sign (default: the directory's researcher, or the only one whom the plan or the federation names)",
+      )
       .option('--offline', 'do not look for a federation at all')
       .option('--json', 'print one JSON document')
       .action(async (path: string, options: PlanOptions) => {
@@ -64,7 +68,8 @@ async function compile(file: YamlFile, options: PlanOptions): Promise<Compiled> 
     return { plan, readable: plan, unresolved };
   }
   const federation = await readFederation(options.federation);
-  const researcher = options.researcher ?? federation.researchers[0]?.name ?? '';
+  const { federation: path, researcher: typed } = options;
+  const researcher = await whoSigns({ typed, path, source: sourceOf(file), federation });
   const plan = compileFile(file, { federation, researcher }, now);
   return { plan, readable: plan, unresolved: [] };
 }
