@@ -28,6 +28,13 @@ async function connect(
   return connection;
 }
 
+/** Puts a record of its own into the study, whatever lies there already; returns its place. */
+async function publishAnother({ board, snapshot }: RelayConnection, index: number): Promise<number> {
+  const jws = await statusRecord(founded, { index, site: siteOf(founded) });
+  await board.publish(founded.plan.digest, jws);
+  return (await all(snapshot(founded.plan.digest))).find((record) => record.jws === jws)?.sequence ?? 0;
+}
+
 beforeAll(async () => {
   founded = await makeFounded();
   directory = await makeCoordinator();
@@ -66,22 +73,29 @@ describe('the board over the network', () => {
 
   it('goes on where it was after the coordinator was killed', async () => {
     const online: boolean[] = [];
-    const [author, reader] = [await connect(0), await connect(2, { onOnline: (is) => void online.push(is) })];
     const rewound: string[] = [];
+    const author = await connect(0);
+    const reader = await connect(2, {
+      onOnline: (is) => void online.push(is),
+      onRewind: (topic) => rewound.push(topic),
+    });
+    const place = await publishAnother(author, 10);
     const stop = new AbortController();
     const got: number[] = [];
-    for await (const { sequence } of reader.board.follow(founded.plan.digest, { after: 0, signal: stop.signal })) {
+    for await (const { sequence } of reader.board.follow(founded.plan.digest, {
+      after: place - 1,
+      signal: stop.signal,
+    })) {
       got.push(sequence);
-      if (sequence === 1) {
+      if (sequence === place) {
         expect(await coordinator.end('SIGKILL')).toBe('SIGKILL');
-        const late = statusRecord(founded, { index: 1, site: siteOf(founded) });
+        const late = statusRecord(founded, { index: 11, site: siteOf(founded) });
         const published = late.then(async (jws) => await author.board.publish(founded.plan.digest, jws));
         coordinator = await directory.start();
         await published;
-      }
-      if (sequence === 2) stop.abort();
+      } else stop.abort();
     }
-    expect(got).toEqual([1, 2]);
+    expect(got).toEqual([place, place + 1]);
     expect(rewound).toEqual([]);
     expect(online).toEqual([true, false, true]);
   });
@@ -90,6 +104,7 @@ describe('the board over the network', () => {
     const study = founded.plan.digest;
     const reader = await connect(2, { onRewind: (topic) => rewound.push(topic) });
     const rewound: string[] = [];
+    await publishAnother(reader, 20);
     const before = await all(reader.snapshot(study));
     await coordinator.end('SIGTERM');
     await copyFile(join(directory.path, 'board.sqlite'), join(directory.path, 'backup'));
@@ -143,7 +158,9 @@ describe('the board over the network', () => {
 
   it('gets back from its sites what it lost with its store', async () => {
     const topics = { federation: 'federation', study: founded.plan.digest };
-    const before = await all((await connect()).snapshot(topics.study));
+    const author = await connect();
+    await publishAnother(author, 30);
+    const before = await all(author.snapshot(topics.study));
     const stop = new AbortController();
     const rewound = { federation: Promise.withResolvers<void>(), study: Promise.withResolvers<void>() };
     const keeper = await connect(3, {
