@@ -1,7 +1,8 @@
 // Attestation results as a checklist that a person can read down: what was checked, how it came out, what the report says.
-import type { SnpFields, SnpInspection } from '@wardround/attestation/snp/inspect';
+import type { SnpFields } from '@wardround/attestation/snp/inspect';
 import type { Step } from '@wardround/attestation/steps';
 import type { VerificationReport } from '@wardround/attestation/verifier';
+import type { Inspected } from './kinds.ts';
 
 const mark = { ok: '✔', failed: '✘', 'not-evaluated': '–' } as const;
 
@@ -14,11 +15,12 @@ export function checklist(steps: readonly Step[]): readonly string[] {
   });
 }
 
-export function inspectionText({ authentic, simulated, steps, fields }: SnpInspection): string {
+export function inspectionText({ inspection, says }: Pick<Inspected, 'inspection' | 'says'>): string {
+  const { authentic, simulated, steps } = inspection;
   const verdict = authentic
-    ? 'AUTHENTIC: genuine hardware signed this report. Whether you want that machine and that code is for your policy.'
-    : 'NOT AUTHENTIC: do not rely on anything that this report says.';
-  return [verdict, ...simulatedLines(simulated), '', ...checklist(steps), '', ...fieldLines(fields)].join('\n');
+    ? 'AUTHENTIC: genuine hardware signed this. Whether you want that machine and that code is for your policy.'
+    : 'NOT AUTHENTIC: do not rely on anything that this evidence says.';
+  return [verdict, ...simulatedLines(simulated), '', ...checklist(steps), '', ...says].join('\n');
 }
 
 export function verificationText(report: VerificationReport): string {
@@ -30,7 +32,7 @@ export function verificationText(report: VerificationReport): string {
       : 'NOT AUTHENTIC: do not rely on anything that this evidence says.';
   const weak = weaknesses.map(({ name, where, meaning }) => `  ! ${name} (${where}): ${meaning}`);
   const named = weak.length === 0 ? [] : ['', 'weaknesses that this policy names', ...weak];
-  return [verdict, ...simulatedLines(simulated), '', ...checklist(steps), ...named, '', ...fieldLines(fields)].join(
+  return [verdict, ...simulatedLines(simulated), '', ...checklist(steps), ...named, '', ...snpFieldLines(fields)].join(
     '\n',
   );
 }
@@ -39,7 +41,7 @@ function simulatedLines(simulated: boolean): readonly string[] {
   return simulated ? ['SIMULATED PLATFORM: this proves nothing about hardware.'] : [];
 }
 
-function fieldLines(fields: SnpFields | null): readonly string[] {
+export function snpFieldLines(fields: SnpFields | null): readonly string[] {
   if (fields === null) return [];
   const { version, product, policy, vmpl, measurement, reportData, chipId, reportedTcb } = fields;
   const tcb =
