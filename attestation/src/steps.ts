@@ -35,6 +35,16 @@ export type Note = (text: string) => void;
 /** Collects steps in the order in which they are made. */
 export class StepLog {
   readonly #steps: Step[] = [];
+  readonly #passOn: ((step: Step) => void) | undefined;
+
+  constructor(passOn?: (step: Step) => void) {
+    this.#passOn = passOn;
+  }
+
+  /** A log for one of several devices: it knows its steps by their own names, and this one gets them as `prefix/name`. */
+  within(prefix: string): StepLog {
+    return new StepLog((step) => this.#add({ ...step, name: `${prefix}/${step.name}` }));
+  }
 
   get steps(): readonly Step[] {
     return [...this.#steps];
@@ -50,12 +60,17 @@ export class StepLog {
       const value = act((text) => {
         remark = text;
       });
-      this.#steps.push(remark === undefined ? { name, status: 'ok' } : { name, status: 'ok', reason: remark });
+      this.#add(remark === undefined ? { name, status: 'ok' } : { name, status: 'ok', reason: remark });
       return { name, held: true, value };
     } catch (error) {
-      this.#steps.push(describeFailure(name, error));
+      this.#add(describeFailure(name, error));
       return { name, held: false };
     }
+  }
+
+  #add(step: Step): void {
+    this.#steps.push(step);
+    this.#passOn?.(step);
   }
 }
 
