@@ -17,11 +17,9 @@ export const amdRoots: readonly TrustedRoot[] = [
   { kind: 'genuine', product: 'Turin', sha256: '1f084161a44bb6d93778a904877d4819cafa5d05ef4193b2ded9dd9c73dd3f6a' },
 ];
 
-/** The genuine vendors and, only where a policy names it, one simulated root. */
-export function trustedRoots(simulatedRootSha256?: string): readonly TrustedRoot[] {
-  return simulatedRootSha256 === undefined
-    ? amdRoots
-    : [...amdRoots, { kind: 'simulated', sha256: simulatedRootSha256 }];
+/** The genuine vendor and, only where a policy names them, simulated roots. */
+export function trustedRoots(simulated: readonly string[] = []): readonly TrustedRoot[] {
+  return [...amdRoots, ...simulated.map((sha256): TrustedRoot => ({ kind: 'simulated', sha256 }))];
 }
 
 /**

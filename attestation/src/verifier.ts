@@ -79,7 +79,7 @@ export function verifyEnclave(input: AppraisalInput): VerificationReport {
     return conclude(input, log, { authentic: false, simulated: false, fields: null });
   }
   const { report, certificates, crls, rules } = contents.value;
-  const roots = trustedRoots(policy.simulatedPlatform?.rootSha256);
+  const roots = trustedRoots(policy.simulatedPlatform?.roots);
   const appraisal = verifySnp({ report, certificates, crls: [...crls, ...input.extraCrls], at, roots }, log);
   log.run('nonce', () => requireNonce(input));
   log.run('session', () => requireSession(input));
@@ -134,7 +134,7 @@ function readContents({ binding, evidence, endorsements }: Evidence, { platforms
   if (report === undefined || reports.length > 1) {
     throw new WardroundError('evidence-cpu-count', 'not exactly one CPU report', { got: String(reports.length) });
   }
-  if (platforms.sevSnp === undefined)
+  if (platforms.sevSnp === 'refused')
     throw new WardroundError('evidence-platform-refused', 'the policy refuses SEV-SNP', { action: 'stop' });
   return { report: fromBase64Url(report), certificates, crls, rules: platforms.sevSnp };
 }

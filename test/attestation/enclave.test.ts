@@ -25,6 +25,7 @@ import {
   policyFor,
   reportOf,
   sessionOpen,
+  snpRulesOf,
 } from './world.ts';
 
 let genoa: World;
@@ -59,8 +60,7 @@ function refusalsOf(fields: Partial<ReportRequest>, world = genoa): readonly str
 }
 
 function withRules(change: (rules: SnpRules) => Partial<SnpRules>): Policy {
-  const rules = policy.platforms.sevSnp;
-  if (rules === undefined) throw new Error('no rules');
+  const rules = snpRulesOf(policy);
   return parsePolicy({ ...policy, platforms: { sevSnp: { ...rules, ...change(rules) } } });
 }
 
@@ -366,8 +366,8 @@ describe('the machine', () => {
     const evidence = evidenceOf(milan);
     const strict = parsePolicy({ ...policyFor(milan) });
     expect(refusals({ evidence, policy: strict })).toEqual(['product-accepted: snp-milan-refused']);
-    const rules = strict.platforms.sevSnp;
-    if (rules === undefined || rules.products.Genoa === 'refused') throw new Error('no rules');
+    const rules = snpRulesOf(strict);
+    if (rules.products.Genoa === 'refused') throw new Error('no rules');
     const like = rules.products.Genoa;
     const milanWith = (rootSeedExtracted: unknown): Policy =>
       parsePolicy({
@@ -398,7 +398,7 @@ describe('the machine', () => {
 
   it('Turin chips by their eight bytes', () => {
     const short = policyFor(turin);
-    const rules = short.platforms.sevSnp;
+    const rules = snpRulesOf(short);
     const byEight = parsePolicy({
       ...short,
       platforms: { sevSnp: { ...rules, chipIds: [toHex(turin.chip.chipId).slice(0, 16)] } },
@@ -408,7 +408,7 @@ describe('the machine', () => {
 
   it('a provider’s key: refused, unknown, or named; but it never names a chip', () => {
     const evidence = evidenceOf(vlek);
-    const own = { simulatedPlatform: { rootSha256: vlek.vendor.rootSha256 } };
+    const own = { simulatedPlatform: { roots: [vlek.vendor.rootSha256] } };
     const strict = parsePolicy({ ...policy, ...own });
     expect(refusals({ evidence, policy: strict })).toEqual([
       'signer-accepted: snp-vlek-refused',
@@ -418,7 +418,7 @@ describe('the machine', () => {
       parsePolicy({
         ...strict,
         platforms: {
-          sevSnp: { ...strict.platforms.sevSnp, signedBy: { vcek: 'refused', vlek: { providers } }, chipIds },
+          sevSnp: { ...snpRulesOf(strict), signedBy: { vcek: 'refused', vlek: { providers } }, chipIds },
         },
       });
     expect(refusals({ evidence, policy: named(['CN=other.example'], waived) })).toEqual([
@@ -473,7 +473,7 @@ describe('the firmware', () => {
     const strict = policyFor(turin);
     const required = parsePolicy({
       ...strict,
-      platforms: { sevSnp: { ...strict.platforms.sevSnp, requiredMitigations: '0x21' } },
+      platforms: { sevSnp: { ...snpRulesOf(strict), requiredMitigations: '0x21' } },
     });
     const refusedFor = (fields: Partial<ReportRequest>): readonly string[] =>
       refusals({ evidence: evidenceOf(turin, reportOf(turin, fields)), policy: required });
@@ -606,7 +606,7 @@ describe('the simulated vendor', () => {
   });
 
   it('is refused by a policy that names another federation’s', () => {
-    const report = appraise({ policy: parsePolicy({ ...policy, simulatedPlatform: { rootSha256: '00'.repeat(32) } }) });
+    const report = appraise({ policy: parsePolicy({ ...policy, simulatedPlatform: { roots: ['00'.repeat(32)] } }) });
     expect(report.authentic).toBe(false);
     expect(failuresOf(report)[0]).toBe('chain: snp-root-untrusted');
   });

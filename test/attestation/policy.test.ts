@@ -6,6 +6,7 @@ import { WardroundError } from '@wardround/protocol/errors';
 import { examplePolicy } from '@wardround/attestation/policy/example';
 import { parsePolicy } from '@wardround/attestation/policy/policy';
 import { policyWeaknesses } from '@wardround/attestation/policy/weaknesses';
+import { snpRulesOf } from './world.ts';
 import { trustedRoots } from '@wardround/attestation/roots';
 import { evidenceJsonSchema, policyJsonSchema } from '@wardround/attestation/schemas';
 
@@ -72,7 +73,7 @@ function refusal(value: unknown): WardroundError {
 describe('the example policy', () => {
   it('is accepted, and names no weakness', () => {
     const policy = parsePolicy(document());
-    expect(policy.platforms.sevSnp?.products.Milan).toBe('refused');
+    expect(snpRulesOf(policy).products.Milan).toBe('refused');
     expect(policyWeaknesses(policy)).toEqual([]);
   });
 
@@ -161,7 +162,8 @@ describe('a policy', () => {
     [['platforms', 'sevSnp', 'requiredMitigations'], 63, 'platforms.sevSnp.requiredMitigations'],
     [['platforms', 'sevSnp', 'requiredMitigations'], '0x10000000000000000', 'platforms.sevSnp.requiredMitigations'],
     [['platforms', 'sevSnp', 'signedBy', 'vlek'], { providers: [] }, 'platforms.sevSnp.signedBy.vlek.providers'],
-    [['platforms'], {}, 'platforms'],
+    [['platforms'], {}, 'platforms.sevSnp'],
+    [['platforms', 'sevSnp'], 'refused', 'platforms'],
     [['measurements'], [], 'measurements'],
     [['collateral', 'maxCrlAgeSeconds'], 0, 'collateral.maxCrlAgeSeconds'],
     [['collateral', 'maxCrlAgeSeconds'], 3600.5, 'collateral.maxCrlAgeSeconds'],
@@ -214,7 +216,7 @@ describe('a policy', () => {
 describe('trusted roots', () => {
   it('are the genuine vendors’ unless a policy names one more', () => {
     expect(trustedRoots().map(({ kind }) => kind)).toEqual(['genuine', 'genuine', 'genuine']);
-    expect(trustedRoots(root).filter(({ kind }) => kind === 'simulated')).toEqual([
+    expect(trustedRoots([root]).filter(({ kind }) => kind === 'simulated')).toEqual([
       { kind: 'simulated', sha256: root },
     ]);
   });

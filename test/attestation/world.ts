@@ -4,6 +4,7 @@ import { toBase64Url, toHex } from '@wardround/protocol/bytes';
 import { reportDataFor } from '@wardround/attestation/binding';
 import type { Evidence } from '@wardround/attestation/evidence';
 import type { Policy } from '@wardround/attestation/policy/policy';
+import type { SnpRules } from '@wardround/attestation/policy/snp-rules';
 import { trustedRoots } from '@wardround/attestation/roots';
 import type { ReportRequest, SimulatedChip } from '@wardround/attestation/simulated/chip';
 import type { SimulatedVendor, VendorKeys } from '@wardround/attestation/simulated/vendor';
@@ -68,7 +69,13 @@ export function inspect(world: World, presented: Presented = {}): SnpInspection 
     certificates: presented.certificates ?? [world.chip.certificate, world.intermediate, world.vendor.root],
     crls: presented.crls ?? [world.crl],
     at: presented.at ?? at,
-    trustedRoots: trustedRoots('rootSha256' in presented ? presented.rootSha256 : world.vendor.rootSha256),
+    trustedRoots: trustedRoots(
+      'rootSha256' in presented
+        ? presented.rootSha256 === undefined
+          ? []
+          : [presented.rootSha256]
+        : [world.vendor.rootSha256],
+    ),
   });
 }
 
@@ -151,6 +158,12 @@ export function policyFor(world: World): Policy {
     collateral: { maxCrlAgeSeconds: 7 * 86_400 },
     maxEvidenceAgeSeconds: 3600,
     gpu: 'unused',
-    simulatedPlatform: { rootSha256: world.vendor.rootSha256 },
+    simulatedPlatform: { roots: [world.vendor.rootSha256] },
   };
+}
+
+/** The rules for SEV-SNP of a policy that has some. */
+export function snpRulesOf({ platforms }: Policy): SnpRules {
+  if (platforms.sevSnp === 'refused') throw new Error('no rules');
+  return platforms.sevSnp;
 }

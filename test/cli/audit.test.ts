@@ -277,7 +277,7 @@ describe('what is other than it should be', () => {
         measurements: p.measurements.map((image) => ({ ...image, measurement: '11'.repeat(48) })),
       }),
     ],
-    ['another vendor root', (p: Policy) => ({ ...p, simulatedPlatform: { rootSha256: '22'.repeat(32) } })],
+    ['another vendor root', (p: Policy) => ({ ...p, simulatedPlatform: { roots: ['22'.repeat(32)] } })],
     ['genuine hardware', ({ simulatedPlatform: _none, ...p }: Policy) => p],
     ['a GPU', (p: Policy) => ({ ...p, gpu: 'required' as const })],
   ])('one hospital wanted %s', async (_name, change) => {

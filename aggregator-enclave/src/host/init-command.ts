@@ -31,7 +31,7 @@ export async function init(options: Options, io: Io): Promise<number> {
     options['json'] === true
       ? JSON.stringify({ directory, platform: 'simulated', vendorRoot, measurement })
       : `An aggregator on a SIMULATED platform, in ${directory}. It proves nothing about hardware.
-  vendor root   ${vendorRoot}   (simulatedPlatform.rootSha256 in each site's policy)
+  vendor root   ${vendorRoot}   (simulatedPlatform.roots in each site's policy)
   measurement   ${measurement}`,
   );
   return 0;

@@ -118,6 +118,6 @@ function weaknesses({ simulatedRootSha256 }: ExamplePolicyInput): readonly strin
   return [
     '# NAMED WEAKNESS: trusts a simulated silicon vendor. Its evidence proves nothing about hardware. For demonstrations only.',
     'simulatedPlatform:',
-    `  rootSha256: "${simulatedRootSha256}"`,
+    `  roots: ["${simulatedRootSha256}"]`,
   ];
 }

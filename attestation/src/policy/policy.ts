@@ -6,12 +6,14 @@ import { snpImageSchema, snpRulesSchema } from './snp-rules.ts';
 
 const daySeconds = 86_400;
 
-/** A platform that a policy leaves out is refused; later platforms come as further members here and in `measurements`. */
+const refused = z.literal('refused');
+
+/** Each platform is named: nothing is accepted, or refused, by being forgotten. */
 const platformsSchema = z
-  .strictObject({ sevSnp: snpRulesSchema.optional() })
+  .strictObject({ sevSnp: z.union([refused, snpRulesSchema]) })
   .refine(
-    (platforms) => Object.values(platforms).some((rules) => rules !== undefined),
-    'expected at least one platform',
+    (platforms) => Object.values(platforms).some((rules) => rules !== 'refused'),
+    'expected at least one platform that is not refused',
   );
 
 export const policySchema = z
@@ -34,8 +36,8 @@ export const policySchema = z
     /** How long an appraisal may be relied on before fresh evidence is due. */
     maxEvidenceAgeSeconds: z.int().min(60).max(daySeconds),
     gpu: z.enum(['required', 'unused']),
-    /** NAMED WEAKNESS: trusts the simulated silicon vendor with this root, whose evidence proves nothing. Absent: genuine vendors only. */
-    simulatedPlatform: z.strictObject({ rootSha256: sha256Schema }).optional(),
+    /** NAMED WEAKNESS: trusts the simulated vendors with these roots, whose evidence proves nothing. Absent: genuine vendors only. */
+    simulatedPlatform: z.strictObject({ roots: z.array(sha256Schema).min(1).max(8) }).optional(),
   })
   .superRefine((policy, context) => {
     policy.measurements.forEach(({ vendor, platform }, index) => {
@@ -43,14 +45,14 @@ export const policySchema = z
         context.addIssue({
           code: 'custom',
           path: ['measurements', index, 'vendor'],
-          message: 'expected simulatedPlatform to name the root of a simulated vendor',
+          message: 'expected simulatedPlatform to name the roots of a simulated vendor',
         });
       }
-      if (policy.platforms[platform] === undefined) {
+      if (policy.platforms[platform] === 'refused') {
         context.addIssue({
           code: 'custom',
           path: ['measurements', index, 'platform'],
-          message: `expected platforms.${platform} to be there as well`,
+          message: `expected platforms.${platform} to be accepted as well`,
         });
       }
     });

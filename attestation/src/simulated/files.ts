@@ -46,7 +46,7 @@ export type VendorSecret = z.infer<typeof vendorSecretSchema>;
 export const simulatedEndorsementsSchema = z.strictObject({
   kind: z.literal('SimulatedEndorsements'),
   version: z.literal(1),
-  /** What a site's policy must name as `simulatedPlatform.rootSha256` to trust this. */
+  /** What a site's policy must name in `simulatedPlatform.roots` to trust this. */
   rootSha256: sha256Schema,
   /** Leaf, intermediate, root. */
   certificates: z.array(certificate).min(3).max(8),

@@ -80,7 +80,7 @@ function requireOwnKey({ site, approvalKey }: ApproveRequest, { federation }: Re
 /** A plan whose enclave the site's own policy would refuse anyway is not worth approving. */
 function requirePolicy(policy: Policy, { attestation }: StudyPlan): void {
   const platforms = attestation.platforms.filter(
-    (platform) => platform === 'sevSnp' && policy.platforms.sevSnp !== undefined,
+    (platform) => platform === 'sevSnp' && policy.platforms.sevSnp !== 'refused',
   );
   if (platforms.length > 0 && policy.gpu === attestation.gpu) return;
   throw new WardroundError('approve-policy', "the site's attestation policy refuses what the plan wants", {
