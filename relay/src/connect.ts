@@ -42,8 +42,8 @@ export interface RelayConnection extends Relay {
  * once connected, every interruption is bridged, refusals of authentication included, because a coordinator that lost its store knows
  * nobody until the federation is returned to it.
  *
- * @throws WardroundError `auth-audience`, `auth-token`, `auth-unknown` and what `prove` throws, at the first connection; `relay-url`, `relay-proxy`;
- * `relay-aborted`
+ * @throws WardroundError `auth-audience`, `auth-token`, `auth-unknown` and what `prove` throws, at the first connection; `relay-certificate`;
+ * `relay-url`, `relay-proxy`; `relay-aborted`
  */
 export async function connectRelay(options: ConnectOptions): Promise<RelayConnection> {
   const { prove, timing = systemTiming, log = silent, onRewind = (): void => undefined } = options;

@@ -8,6 +8,7 @@ import {
   maxMessageBytes,
   refusalOf,
 } from '@wardround/protocol/relay-wire';
+import { certificateRefusal } from './certificate.ts';
 import type { Prove } from './prove.ts';
 import type { Route } from './route.ts';
 import { orAborted } from './waiting.ts';
@@ -29,18 +30,20 @@ export class Session {
   private constructor(socket: Socket) {
     this.#socket = socket;
     this.#broken.promise.catch(() => undefined);
-    const end = (reason: string): void => {
+    const end = (error: WardroundError): void => {
       this.#open = false;
-      this.#broken.reject(unreachable('the connection ended', reason));
+      this.#broken.reject(error);
     };
-    socket.on('disconnect', end);
-    socket.on('connect_error', (error: Error) => end(error.message));
+    const ended = (reason: string): WardroundError => unreachable('the connection ended', reason);
+    socket.on('disconnect', (reason) => end(ended(reason)));
+    socket.on('connect_error', (error: Error) => end(certificateRefusal(error) ?? ended(error.message)));
   }
 
   /**
    * Connects and authenticates.
    *
-   * @throws WardroundError `relay-unreachable`, `relay-protocol`, `relay-timeout` (all to be retried), the coordinator's `auth-*`, `relay-aborted`, and
+   * @throws WardroundError `relay-unreachable`, `relay-protocol`, `relay-timeout` (all to be retried), `relay-certificate`, the coordinator's `auth-*`,
+   * `relay-aborted`, and
    * what `prove` throws
    */
   static async open({ route, prove, signal }: { route: Route; prove: Prove; signal: AbortSignal }): Promise<Session> {

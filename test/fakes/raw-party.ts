@@ -20,10 +20,13 @@ export interface LocalCoordinator extends RunningCoordinator {
   readonly dispose: () => Promise<void>;
 }
 
-export async function startLocal(limits: Partial<Config['limits']> = {}): Promise<LocalCoordinator> {
+export async function startLocal(
+  limits: Partial<Config['limits']> = {},
+  publicUrl: string | null = null,
+): Promise<LocalCoordinator> {
   const home = await mkdtemp(join(tmpdir(), 'wardround-local-'));
   const directory = join(home, 'coordinator');
-  const config = { ...defaultConfig, port: 0, limits: { ...defaultConfig.limits, ...limits } };
+  const config = { ...defaultConfig, port: 0, publicUrl, limits: { ...defaultConfig.limits, ...limits } };
   const secrets = await initialise(directory, config);
   return await restart({ directory, secrets });
 }

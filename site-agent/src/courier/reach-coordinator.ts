@@ -45,10 +45,15 @@ export async function reachCoordinator(reach: Reach): Promise<RelayConnection> {
     } catch (error) {
       const { code, message } = describeError(error);
       if (signal.aborted || !(error instanceof WardroundError) || fatalCodes.has(code)) throw error;
-      if (attempt === 0) log.warn({ code, detail: message }, 'the coordinator does not know this site (yet); waiting');
+      if (attempt === 0) log.warn({ code, detail: message }, waitingFor(code));
       await wait(backoff(attempt), signal);
     }
   }
+}
+
+function waitingFor(code: string): string {
+  if (code === 'relay-certificate') return 'whoever answers for the coordinator is not trusted; trying on';
+  return 'the coordinator does not know this site (yet); waiting';
 }
 
 function backoff(attempt: number): number {
