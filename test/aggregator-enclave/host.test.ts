@@ -77,6 +77,7 @@ describe('aggregator init', () => {
     expect(JSON.parse(out)).toMatchObject({
       platform: 'simulated',
       vendorRoot: expect.stringMatching(/^[0-9a-f]{64}$/),
+      until: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
     });
     for (const name of await readdir(dir)) expect((await stat(join(dir, name))).mode & 0o077).toBe(0);
     expect(await readFile(join(dir, 'simulated-vendor.json'), 'utf8')).not.toContain('privateKey');

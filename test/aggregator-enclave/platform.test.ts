@@ -15,7 +15,12 @@ import { parse as parseYaml } from 'yaml';
 import type { Platform } from '../../aggregator-enclave/src/enclave/ports.ts';
 import { choosePlatform } from '../../aggregator-enclave/src/platform/choose.ts';
 import { measureProgram } from '../../aggregator-enclave/src/platform/measure.ts';
-import { foundSimulatedPlatform, simulatedPlatform } from '../../aggregator-enclave/src/platform/simulated.ts';
+import {
+  foundSimulatedPlatform,
+  requireInDate,
+  simulatedPlatform,
+  simulatedUntil,
+} from '../../aggregator-enclave/src/platform/simulated.ts';
 import { World } from './world.ts';
 
 let platform: Platform;
@@ -46,6 +51,17 @@ function policy(change: { readonly measurement?: string; readonly root?: string 
     ),
   );
 }
+
+describe('the simulated vendor', () => {
+  it('is good for ninety days, and then tells the operator what to do instead of being refused by every site', () => {
+    const until = simulatedUntil(endorsements);
+    expect(until.toISOString()).toBe('2027-02-18T00:00:00.000Z');
+    expect(() => requireInDate(endorsements, until)).not.toThrow();
+    expect(() => requireInDate(endorsements, new Date(until.getTime() + 1))).toThrow(
+      expect.objectContaining({ code: 'simulated-expired', expected: expect.stringContaining('aggregator init') }),
+    );
+  });
+});
 
 describe('evidence of the simulated platform', () => {
   let world: World;
@@ -117,7 +133,7 @@ describe('the measurement', () => {
 
 describe('a platform that this version cannot ask', () => {
   it.each([['sevSnp' as const], ['tdx' as const]])('%s is refused, never replaced', async (kind) => {
-    await expect(choosePlatform({ kind }, measurement)).rejects.toMatchObject({
+    await expect(choosePlatform({ kind }, { measurement, now: new Date() })).rejects.toMatchObject({
       code: 'platform-unsupported',
       action: 'stop',
     });
@@ -126,7 +142,9 @@ describe('a platform that this version cannot ask', () => {
   it('a simulated one without its files is refused', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'wardround-platform-'));
     const config = { kind: 'simulated', chip: join(directory, 'chip'), vendor: join(directory, 'vendor') } as const;
-    await expect(choosePlatform(config, measurement)).rejects.toMatchObject({ code: 'file-unreadable' });
+    await expect(choosePlatform(config, { measurement, now: new Date() })).rejects.toMatchObject({
+      code: 'file-unreadable',
+    });
     await rm(directory, { recursive: true });
   });
 });

@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path';
 import { WardroundError } from '@wardround/protocol/errors';
 import { measureProgram } from '../platform/measure.ts';
-import { foundSimulatedPlatform } from '../platform/simulated.ts';
+import { foundSimulatedPlatform, simulatedUntil } from '../platform/simulated.ts';
 import { type Io, type Options, requireText } from './command-io.ts';
 import { configFile, configText, initialConfig, parseConfig } from './config.ts';
 import { makePrivateDirectory, readText, writeNewFile } from './files.ts';
@@ -27,12 +27,14 @@ export async function init(options: Options, io: Io): Promise<number> {
   await writeNewFile(join(directory, 'simulated-vendor.json'), `${JSON.stringify(endorsements)}\n`);
   const { measurement } = await measureProgram();
   const { rootSha256: vendorRoot } = endorsements;
+  const until = simulatedUntil(endorsements).toISOString();
   io.print(
     options['json'] === true
-      ? JSON.stringify({ directory, platform: 'simulated', vendorRoot, measurement })
+      ? JSON.stringify({ directory, platform: 'simulated', vendorRoot, measurement, until })
       : `An aggregator on a SIMULATED platform, in ${directory}. It proves nothing about hardware.
   vendor root   ${vendorRoot}   (simulatedPlatform.roots in each site's policy)
-  measurement   ${measurement}`,
+  measurement   ${measurement}
+  good until    ${until}   (earlier where a site's policy sets maxCrlAgeSeconds lower); then make a new directory, with a new vendor root`,
   );
   return 0;
 }

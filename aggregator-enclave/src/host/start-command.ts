@@ -20,12 +20,12 @@ import { systemClock } from './system-clock.ts';
 
 const levels = ['debug', 'info', 'warn', 'error', 'silent'];
 
-/** @throws WardroundError `usage-invalid`, `config-*`, `platform-unsupported`, `file-*`, and those of `connectRelay` */
+/** @throws WardroundError `usage-invalid`, `config-*`, `platform-unsupported`, `simulated-expired`, `file-*`, and those of `connectRelay` */
 export async function start(options: Options, io: Io): Promise<number> {
   const config = await readConfig(resolve(requireText(options, 'dir')));
   const log = logger(options['log-level'] ?? 'info');
   const { measurement } = await measureProgram();
-  const platform = await choosePlatform(config.platform, measurement);
+  const platform = await choosePlatform(config.platform, { measurement, now: new Date() });
   await emptyCache(config);
   const relay = await connect(config, { log, signal: io.signal });
   const ports: HostPorts = {

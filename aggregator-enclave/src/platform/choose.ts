@@ -3,17 +3,21 @@ import { WardroundError } from '@wardround/protocol/errors';
 import type { Platform } from '../enclave/ports.ts';
 import type { PlatformConfig } from '../host/config.ts';
 import { readJsonFile, readSecretJson } from '../host/files.ts';
-import { simulatedPlatform } from './simulated.ts';
+import { requireInDate, simulatedPlatform } from './simulated.ts';
 
-/** @throws WardroundError `platform-unsupported`, `simulated-file-invalid`, `file-*` */
-export async function choosePlatform(config: PlatformConfig, measurement: string): Promise<Platform> {
+export interface Surroundings {
+  readonly measurement: string;
+  readonly now: Date;
+}
+
+/** @throws WardroundError `platform-unsupported`, `simulated-expired`, `simulated-file-invalid`, `file-*` */
+export async function choosePlatform(config: PlatformConfig, { measurement, now }: Surroundings): Promise<Platform> {
   switch (config.kind) {
-    case 'simulated':
-      return simulatedPlatform({
-        secret: await readSecretJson(config.chip),
-        endorsements: await readJsonFile(config.vendor),
-        measurement,
-      });
+    case 'simulated': {
+      const [secret, endorsements] = [await readSecretJson(config.chip), await readJsonFile(config.vendor)];
+      requireInDate(endorsements, now);
+      return simulatedPlatform({ secret, endorsements, measurement });
+    }
     case 'sevSnp':
       throw unsupported('the collector of SEV-SNP reports from /dev/sev-guest');
     case 'tdx':
