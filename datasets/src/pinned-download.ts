@@ -1,10 +1,10 @@
 // Public files pinned by SHA-256: from a folder that already has them, else from the network; nothing unpinned is ever written.
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EnvHttpProxyAgent, type RequestInit, fetch } from 'undici';
 import { sha256, toHex } from '@wardround/protocol/bytes';
 import { WardroundError } from '@wardround/protocol/errors';
+import { writeDurably } from './durable-file.ts';
 import { filesInZip } from './zip.ts';
 
 export interface PinnedFile {
@@ -70,7 +70,7 @@ export async function downloadPinned(set: PinnedSet): Promise<PinnedFiles> {
 /** Each file written beside its place, synced, then renamed: a reader sees a whole file or none. */
 export async function writePinned(files: PinnedFiles, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
-  for (const [name, bytes] of files) await writeAtomically(join(directory, name), bytes);
+  for (const [name, bytes] of files) await writeDurably(join(directory, name), bytes, 0o644);
 }
 
 async function fromArchive(set: PinnedSet, url: string): Promise<PinnedFiles> {
@@ -148,22 +148,5 @@ async function readIfThere(path: string): Promise<Uint8Array | null> {
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return null;
     throw new WardroundError('data-unreadable', 'the file cannot be read', { where: path, cause: error });
-  }
-}
-
-async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.${randomBytes(8).toString('hex')}.part`;
-  try {
-    const file = await open(temporary, 'wx', 0o644);
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
   }
 }

@@ -1,7 +1,6 @@
 // The frozen snapshot: one Arrow IPC file whose bytes are fixed by the table, named by its SHA-256, mode 0600, written durably.
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Data,
@@ -24,6 +23,7 @@ import {
 import { type Bytes, copyBytes, fromHex, labelledSha256, sha256, toHex } from '@wardround/protocol/bytes';
 import { WardroundError } from '@wardround/protocol/errors';
 import { labels } from '@wardround/protocol/labels';
+import { writeDurably } from './durable-file.ts';
 import { type Column, type Table, makeTable } from './table.ts';
 
 const provenanceKey = 'wardround.provenance';
@@ -89,7 +89,7 @@ export async function freezeSnapshot(table: Table, directory: string): Promise<F
   const digest = toHex(sha256(bytes));
   const path = join(directory, `${digest}.arrow`);
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await writeDurably(path, bytes);
+  await writeDurably(path, bytes, 0o600);
   return { digest, table, path };
 }
 
@@ -104,33 +104,6 @@ export function commitToSnapshot(digest: string, salt: Uint8Array): string {
     throw new WardroundError('snapshot-salt', 'not a salt', { expected: '32 bytes', got: `${salt.byteLength}` });
   }
   return toHex(labelledSha256(labels.snapshotCommitment, salt, fromHex(digest, 32)));
-}
-
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.${randomBytes(8).toString('hex')}.part`;
-  try {
-    const file = await open(temporary, 'wx', 0o600);
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncDirectory(join(path, '..'));
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 async function readPrivateFile(path: string): Promise<Uint8Array> {
