@@ -1,33 +1,11 @@
-// Where a site's rows come from: the strict settings of its importer, and reading what they say into a frozen snapshot.
-import * as z from 'zod';
+// Where a site's rows come from: its settings checked, and what they say read into a frozen snapshot.
 import { WardroundError } from '@wardround/protocol/errors';
 import { csvDefaults, readCsv } from './csv.ts';
-import { hospitals } from './heart-disease/hospitals.ts';
 import { syntheticHeartDisease } from './heart-disease/synthetic.ts';
 import { readUciHeartDisease } from './heart-disease/uci.ts';
 import { type FrozenSnapshot, freezeSnapshot } from './snapshot.ts';
+import { type Source, sourceSchema } from './source-settings.ts';
 import type { Table } from './table.ts';
-
-const pathSchema = z.string().min(1).max(4096);
-const columnNameSchema = z.string().min(1).max(256);
-
-/** Keys as they stand in a site's YAML. What may be left out has one harmless meaning: nothing is renamed, only empty cells are missing. */
-export const sourceSchema = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('csv'),
-    path: pathSchema,
-    /** Cells that mean "missing", besides the empty one. */
-    missing: z.array(z.string().min(1).max(64)).max(64).optional(),
-    /** New names by old name. */
-    columns: z.record(columnNameSchema, columnNameSchema).optional(),
-    delimiter: z.enum([',', ';', '\t', '|']).optional(),
-    /** Said by hand where a file holds invented patients; a file is of real ones otherwise. */
-    provenance: z.enum(['real', 'synthetic']).optional(),
-  }),
-  z.strictObject({ kind: z.literal('uciHeartDisease'), hospital: z.enum(hospitals), directory: pathSchema }),
-  z.strictObject({ kind: z.literal('syntheticHeartDisease'), hospital: z.enum(hospitals), seed: z.int().min(0) }),
-]);
-export type Source = z.infer<typeof sourceSchema>;
 
 /** @throws WardroundError `source-invalid`, naming each mistake by its path */
 export function parseSource(value: unknown): Source {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readSnapshot } from '@wardround/datasets/snapshot';
 import { siteDirectories, type SitePaths, sitePaths } from '../../site-agent/src/config/site-paths.ts';
-import type { Source } from '../../site-agent/src/config/source.ts';
+import type { Source } from '@wardround/datasets/source-settings';
 import { runImporter } from '../../site-agent/src/importer/run-importer.ts';
 import type { ImportedSnapshot } from '../../site-agent/src/importer/frames.ts';
 import { launchImporter } from '../../site-agent/src/isolation/launch.ts';

@@ -6,7 +6,8 @@ import { WardroundError } from '@wardround/protocol/errors';
 import { type ColumnDescription, describeTable, type TableDescription } from '@wardround/datasets/describe';
 import { fetchUciHeartDisease } from '@wardround/datasets/heart-disease/uci';
 import { heartDiseaseCitation } from '@wardround/datasets/heart-disease/hospitals';
-import { parseSource, readSource, type Source } from '@wardround/datasets/source';
+import { parseSource, readSource } from '@wardround/datasets/source';
+import type { Source } from '@wardround/datasets/source-settings';
 import { createOutput } from '../output.ts';
 import { type Json, jsonOption } from './options.ts';
 

@@ -1,32 +1,17 @@
-// Where a site's rows come from, as site.yaml says it and as `--source` abbreviates it. The same settings as the importer's, which checks
-// them again; written here without the importer's code, so that the vault's settings bring no reader of files or archives with them.
+// Where a site's rows come from, as site.yaml says it and as `--source` abbreviates it. The importer checks the same settings again.
 import { resolve } from 'node:path';
-import * as z from 'zod';
 import { hospitals } from '@wardround/datasets/heart-disease/hospitals';
+import { type Source, sourceSchema as anySourceSchema } from '@wardround/datasets/source-settings';
 import { WardroundError } from '@wardround/protocol/errors';
 
-/** Absolute, because the importer starts in another root. */
-const pathSchema = z
-  .string()
-  .max(4096)
-  .refine((path) => path.startsWith('/'), 'expected an absolute path');
-const columnNameSchema = z.string().min(1).max(256);
-
-export const sourceSchema = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('csv'),
-    path: pathSchema,
-    /** Cells that mean "missing", besides the empty one. */
-    missing: z.array(z.string().min(1).max(64)).max(64).optional(),
-    /** New names by old name. */
-    columns: z.record(columnNameSchema, columnNameSchema).optional(),
-    delimiter: z.enum([',', ';', '\t', '|']).optional(),
-    provenance: z.enum(['real', 'synthetic']).optional(),
-  }),
-  z.strictObject({ kind: z.literal('uciHeartDisease'), hospital: z.enum(hospitals), directory: pathSchema }),
-  z.strictObject({ kind: z.literal('syntheticHeartDisease'), hospital: z.enum(hospitals), seed: z.int().min(0) }),
-]);
-export type Source = z.infer<typeof sourceSchema>;
+/** The importer starts in another root, so its paths are absolute. */
+export const sourceSchema = anySourceSchema.superRefine((source, context) => {
+  for (const path of sourcePaths(source)) {
+    if (path.startsWith('/')) continue;
+    const key = source.kind === 'csv' ? 'path' : 'directory';
+    context.addIssue({ code: 'custom', path: [key], message: 'expected an absolute path' });
+  }
+});
 
 const expected = `csv:PATH, uci:HOSPITAL:DIR or synthetic:HOSPITAL:SEED, where HOSPITAL is ${hospitals.join(', ')}`;
 
