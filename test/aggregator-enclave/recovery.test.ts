@@ -83,11 +83,14 @@ describe('a fresh process', () => {
 
   it('tries an uncosigned round again under a higher attempt number', async () => {
     const world = await study();
-    for (const site of world.sites) site.duties.cosign = false;
+    const receipts = new Set<string>();
+    world.relay.hostile.show = (record, party) => {
+      if (UNVERIFIED_kindOf(record.jws).kind === 'RoundReceipt') receipts.add(record.jws);
+      return party !== 'enclave' && record.jws === [...receipts][0] ? [] : [record];
+    };
     await world.play();
     const [first] = world.published('RoundOrder');
     await world.restart();
-    for (const site of world.sites) site.duties.cosign = true;
     await world.play();
     const open = world.published('SessionOpen').at(-1);
     expect(open?.value.resumesFrom).toBeNull();
@@ -273,20 +276,6 @@ describe('a fresh process', () => {
     const updates = world.published('RoundOrder').filter(({ value }) => value.task === 'update');
     expect(updates.map(({ value }) => value.rollsForward)).toContain(first?.digest);
     expect(world.enclave.codes).toContain('study-complete');
-  });
-
-  it('stops where statements prove two results of one round', async () => {
-    const world = await study();
-    for (const site of world.sites) site.duties.state = false;
-    await world.play();
-    const challenge = world.published('SessionChallenge')[0]?.digest ?? '';
-    for (const [i, site] of world.sites.entries()) {
-      const variant = (i < 2 ? 'ab' : 'cd').repeat(32);
-      await site.state(challenge, { newestReceipt: { receipt: variant, round: 1, checkpoint: variant } });
-    }
-    await world.sync();
-    expect(world.published('StudyStop').map(({ value }) => value.code)).toEqual(['receipt-fork']);
-    expect(world.published('RoundOrder')).toEqual([]);
   });
 
   it('goes on from the one receipt there is, though a liar gives it another name', async () => {

@@ -1,6 +1,7 @@
 // The work of one open session, as a level-triggered machine: each step looks at what is known and does the next thing that is owed.
 import { absenteeCodes, type AbsenteeCode } from '@wardround/protocol/refusal-codes';
 import { describeError, WardroundError } from '@wardround/protocol/errors';
+import { resumeRecords } from '@wardround/protocol/resume-records';
 import type { VerifiedApproval } from './approvals.ts';
 import { initialCheckpoint, type KnownCheckpoint, nextCheckpoint } from './checkpoints.ts';
 import { refusal } from './admission.ts';
@@ -30,7 +31,9 @@ type Task =
       readonly receipt: VerifiedReceipt;
       readonly model: KnownCheckpoint;
       readonly renewAt: Date;
-    };
+    }
+  /** This session can do no more, and a new one would find the same if it began at once. */
+  | { readonly kind: 'rest'; readonly renewAt: Date };
 
 export class OpenSession {
   readonly #work: SessionWork;
@@ -92,6 +95,8 @@ export class OpenSession {
         return await this.#collect(this.#task);
       case 'witness':
         return await this.#witness(this.#task);
+      case 'rest':
+        return this.#now() < this.#task.renewAt ? { state: 'working', until: this.#task.renewAt } : { state: 'renew' };
     }
   }
 
@@ -117,6 +122,7 @@ export class OpenSession {
   }
 
   async #order(notBefore: Date): Promise<SessionStep | null> {
+    if (this.#wasClosedElsewhere()) return { state: 'renew' };
     if (this.#now() < notBefore) return { state: 'working', until: notBefore };
     const { context } = this.#work;
     if (this.#base.round >= context.plan.rounds) return this.#complete();
@@ -125,10 +131,7 @@ export class OpenSession {
     if (this.#approvalsWereAdded()) return { state: 'renew' };
     const roster = this.#rollsForward === null ? this.#holding() : this.#rollForwardApprovals(this.#rollsForward);
     if (roster === null) {
-      return await this.stop(
-        'roll-forward-impossible',
-        'a contributor of the cosigned round has no such approval any more',
-      );
+      return await this.#cannotRollForward('a contributor of the cosigned round has no such approval any more');
     }
     if (roster.size < context.plan.sites.minimum) {
       return this.#wait('approvals-missing', `waits for the approvals of ${context.plan.sites.minimum} sites`);
@@ -211,15 +214,51 @@ export class OpenSession {
     return { state: 'over' };
   }
 
-  async #exhausted(): Promise<SessionStep> {
+  async #exhausted(): Promise<SessionStep | null> {
     if (this.#rollsForward !== null) {
-      return await this.stop('roll-forward-impossible', 'not all contributors of the cosigned round came back');
+      return await this.#cannotRollForward('not all contributors of the cosigned round came back');
     }
     return await this.stop('shortfall', 'too few sites contributed');
   }
 
+  /**
+   * A round that q sites cosigned is the study's for good, and so is one that so many vouch for that q others cannot be found. Any other may
+   * still be passed over, when sites that were not heard say where they stand: a new session asks them.
+   */
+  async #cannotRollForward(detail: string): Promise<SessionStep | null> {
+    if (this.#rollsForward === null || this.#isCosigned(this.#rollsForward) || this.#isForGood(this.#rollsForward)) {
+      return await this.stop('roll-forward-impossible', detail);
+    }
+    const message = `${detail}; no quorum is known to have cosigned it: asks again`;
+    const { round } = this.#rollsForward.value;
+    this.#work.context.log({ level: 'warn', code: 'roll-forward-impossible', message, round });
+    return this.#go({ kind: 'rest', renewAt: this.#renewAt() });
+  }
+
+  /** Fewer than q sites of the roster are left that do not vouch for the round or a later one. */
+  #isForGood({ value: { round } }: VerifiedReceipt): boolean {
+    const { context, session } = this.#work;
+    const vouching = session.statements.filter(({ value }) =>
+      [...value.held, ...(value.newestReceipt === null ? [] : [value.newestReceipt])].some((at) => at.round >= round),
+    );
+    return context.plan.sites.roster.length - vouching.length < context.quorum;
+  }
+
+  /** By a quorum. */
+  #isCosigned(receipt: VerifiedReceipt): boolean {
+    return witnessesOf(this.#work.context.records, receipt).size >= this.#work.context.quorum;
+  }
+
+  /** A round of another session got its quorum after the statements of this one were made: a new session goes on from it. */
+  #wasClosedElsewhere(): boolean {
+    const { context, session } = this.#work;
+    const { proven } = resumeRecords(context.records, session.open.digest);
+    const later = proven.filter(({ round }) => round > this.#base.round);
+    return later.some(({ checkpoint }) => checkpoint !== this.#rollsForward?.value.checkpoint);
+  }
+
   async #witness({ receipt, model, renewAt }: Extract<Task, { kind: 'witness' }>): Promise<SessionStep | null> {
-    if (witnessesOf(this.#work.context.records, receipt).size < this.#work.context.quorum) {
+    if (!this.#isCosigned(receipt)) {
       if (this.#now() < renewAt) return { state: 'working', until: renewAt };
       const { round } = receipt.value;
       this.#work.context.log({
@@ -244,8 +283,11 @@ export class OpenSession {
   }
 
   #witnessing(receipt: VerifiedReceipt, model: KnownCheckpoint): Task {
-    const renewAt = this.#work.context.after(1000 * this.#plan.sites.deadlineSeconds);
-    return { kind: 'witness', receipt, model, renewAt };
+    return { kind: 'witness', receipt, model, renewAt: this.#renewAt() };
+  }
+
+  #renewAt(): Date {
+    return this.#work.context.after(1000 * this.#plan.sites.deadlineSeconds);
   }
 
   /** What was sent to this session but to none of its orders, or to one that is closed. */

@@ -6,6 +6,7 @@ import { describeError, hasCode } from '@wardround/protocol/errors';
 import { generateEphemeralHpkeKey, type HpkePrivateKey } from '@wardround/protocol/hpke-keys';
 import { generateSigningKey, type SigningKey } from '@wardround/protocol/keys';
 import { labels } from '@wardround/protocol/labels';
+import { resumeRecords } from '@wardround/protocol/resume-records';
 import { attemptFloor, type ClosedRound, resumePoint } from '@wardround/protocol/resume-rule';
 import type { VerifiedApproval } from './approvals.ts';
 import type { StudyContext } from './study-context.ts';
@@ -25,7 +26,7 @@ export interface OpenedSession {
 export type OpeningStep =
   | { readonly state: 'waiting'; readonly until: Date | null }
   | { readonly state: 'open'; readonly session: OpenedSession }
-  /** More than f sites collude or two enclaves ran: the study must stop, which only an open session can say. */
+  /** Quorums closed one round twice, so more than f sites collude: the study must stop, which only an open session can say. */
   | { readonly state: 'fork'; readonly session: OpenedSession };
 
 export class SessionOpening {
@@ -34,6 +35,7 @@ export class SessionOpening {
   readonly #sessionKey: HpkePrivateKey;
   readonly #challenge: Verified<'SessionChallenge'>;
   #graceUntil: Date | null = null;
+  #said: string | null = null;
 
   private constructor(
     context: StudyContext,
@@ -100,27 +102,21 @@ export class SessionOpening {
       return { state: 'open', session: await this.#publishOpen(with_, resumesFrom) };
     } catch (error) {
       if (hasCode(error, 'receipt-fork')) return { state: 'fork', session: await this.#publishOpen(with_, null) };
-      if (!hasCode(error, 'receipt-unknown')) throw error;
-      this.#context.log({ level: 'warn', code: describeError(error).code, message: describeError(error).message });
+      if (!hasCode(error, 'receipt-unknown') && !hasCode(error, 'receipt-undecided')) throw error;
+      this.#sayOnce(describeError(error));
       return { state: 'waiting', until: null };
     }
   }
 
+  #sayOnce({ code, message }: { readonly code: string; readonly message: string }): void {
+    if (this.#said !== code) this.#context.log({ level: 'warn', code, message });
+    this.#said = code;
+  }
+
   #resumePoint(statements: readonly VerifiedStatement[]): ClosedRound | null {
-    const { records } = this.#context;
     return resumePoint({
+      ...resumeRecords(this.#context.records, null),
       statements: statements.map(({ value }) => value),
-      f: records.federation.colludingSites,
-      previous: (digest) => {
-        const before = records.byDigest('RoundReceipt', digest)?.value.previous ?? null;
-        const receipt = before === null ? undefined : records.byDigest('RoundReceipt', before);
-        if (receipt === undefined || receipt.value.checkpoint === null) return null;
-        return { receipt: receipt.digest, round: receipt.value.round, checkpoint: receipt.value.checkpoint };
-      },
-      isReceipt: ({ receipt, round, checkpoint }) => {
-        const known = records.byDigest('RoundReceipt', receipt)?.value;
-        return known?.round === round && known.checkpoint === checkpoint;
-      },
     });
   }
 

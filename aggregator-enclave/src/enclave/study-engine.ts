@@ -143,7 +143,7 @@ export class StudyEngine {
     if (step.state === 'waiting') return { state: 'working', until: step.until };
     this.#phase = this.#workIn(step.session);
     if (step.state === 'open') return null;
-    return await this.#phase.session.stop('receipt-fork', 'two checkpoints of one round were cosigned');
+    return await this.#phase.session.stop('receipt-fork', 'quorums cosigned two results of one round');
   }
 
   #workIn(session: OpenedSession): Extract<Phase, { name: 'open' }> {

@@ -1,8 +1,10 @@
 // Were the enclave's sessions opened as the protocol says: answered by a quorum, from the receipt that the sites named, under a release?
 import type { SessionOpen } from '@wardround/protocol/documents/session';
 import type { Verified } from '@wardround/protocol/documents/signed';
+import { hasCode } from '@wardround/protocol/errors';
 import { leastContributors, quorum } from '@wardround/protocol/quorum';
-import { attemptFloor, type ClosedRound, resumePoint } from '@wardround/protocol/resume-rule';
+import { resumeRecords } from '@wardround/protocol/resume-records';
+import { attemptFloor, type ClosedRound, resumePoint, type ResumeQuestion } from '@wardround/protocol/resume-rule';
 import type { StudyRecords } from '@wardround/protocol/study-records';
 import { type AuditContext, clockToleranceMs } from './context.ts';
 import { wrong } from './steps.ts';
@@ -20,11 +22,12 @@ export function checkSessions(context: AuditContext): string {
   return sessions.length === 1 ? 'one session' : `${sessions.length} sessions`;
 }
 
-function checkSession(context: AuditContext, { value, digest }: Verified<'SessionOpen'>): void {
+function checkSession(context: AuditContext, open: Verified<'SessionOpen'>): void {
+  const { value, digest } = open;
   const where = `session ${digest.slice(0, 12)}`;
   checkStatements(context, value, where);
   checkApprovals(context, value, where);
-  checkResumption(context, value, where);
+  checkResumption(context, open, where);
   checkRelease(context, value, where);
 }
 
@@ -75,36 +78,54 @@ function checkApprovals({ records, federation }: AuditContext, open: SessionOpen
   }
 }
 
-/** docs/protocol.md 4.1: the one rule by which the enclave opens, and each site checks. */
-function checkResumption({ records, federation }: AuditContext, open: SessionOpen, where: string): void {
-  const statements = open.statements.flatMap(
+/**
+ * docs/protocol.md 4.1: the one rule by which the enclave opens, and each site checks. The records do not tell which cosignatures were seen
+ * then: what follows from those made before, or from none, is right.
+ */
+function checkResumption({ records, federation }: AuditContext, open: Verified<'SessionOpen'>, where: string): void {
+  const statements = open.value.statements.flatMap(
     ({ statement }) => records.byDigest('ResumeStatement', statement)?.value ?? [],
   );
-  const f = federation.colludingSites;
-  const expected = resumePoint({ statements, f, previous: (receipt) => previousOf(records, receipt) });
-  const got = open.resumesFrom;
-  if (expected?.round !== got?.round || expected?.checkpoint !== got?.checkpoint) {
+  const question = { ...resumeRecords(records, open.digest), statements };
+  const early = question.proven.filter(({ receipt }) => wasCosignedBefore(records, receipt, open.value.openedAt));
+  const got = open.value.resumesFrom;
+  const expected = [resumedFrom({ ...question, proven: early }), resumedFrom({ ...question, proven: [] })];
+  if (!expected.some((at) => at !== undefined && at?.round === got?.round && at?.checkpoint === got?.checkpoint)) {
+    const [first] = expected;
     throw wrong('session-resumption', 'the session did not go on from the receipt that the sites named', {
       where,
-      expected: expected === null ? 'the beginning' : `round ${expected.round}`,
+      expected: first === undefined || first === null ? 'the beginning' : `round ${first.round}`,
       got: got === null ? 'the beginning' : `round ${got.round}`,
     });
   }
-  const floor = attemptFloor(statements, f);
-  if (open.attemptFloor !== floor) {
+  const floor = attemptFloor(statements, federation.colludingSites);
+  if (open.value.attemptFloor !== floor) {
     throw wrong('session-floor', 'the session did not begin above every attempt that a site sealed for', {
       where,
       expected: String(floor),
-      got: String(open.attemptFloor),
+      got: String(open.value.attemptFloor),
     });
   }
 }
 
-function previousOf(records: StudyRecords, receipt: string): ClosedRound | null {
-  const previous = records.byDigest('RoundReceipt', receipt)?.value.previous ?? null;
-  const found = previous === null ? undefined : records.byDigest('RoundReceipt', previous);
-  if (found === undefined || found.value.checkpoint === null) return null;
-  return { receipt: found.digest, round: found.value.round, checkpoint: found.value.checkpoint };
+/** Undefined where the rule waits. @throws WardroundError `receipt-fork` */
+function resumedFrom(question: ResumeQuestion): ClosedRound | null | undefined {
+  try {
+    return resumePoint(question);
+  } catch (error) {
+    if (hasCode(error, 'receipt-unknown') || hasCode(error, 'receipt-undecided')) return undefined;
+    throw error;
+  }
+}
+
+function wasCosignedBefore(records: StudyRecords, receipt: string, openedAt: string): boolean {
+  const latest = Date.parse(openedAt) + clockToleranceMs;
+  const made = records.of('Cosignature').filter(({ value }) => value.receipt === receipt);
+  const before = made.filter(({ value }) => Date.parse(value.cosignedAt) <= latest);
+  const { roster } = records.plan.value.sites;
+  return (
+    new Set(before.map(({ value }) => value.site)).size >= quorum(roster.length, records.federation.colludingSites)
+  );
 }
 
 function checkRelease(

@@ -1,6 +1,6 @@
 // The chain of closed rounds as this site can prove it: receipts that a quorum of the roster cosigned, or that it cosigned itself.
 import type { Verified } from '@wardround/protocol/documents/signed';
-import { quorum } from '@wardround/protocol/quorum';
+import { closedReceipts } from '@wardround/protocol/resume-records';
 import type { StudyRecords } from '@wardround/protocol/study-records';
 import { refused } from './refusal.ts';
 
@@ -21,17 +21,6 @@ export type Chain = readonly ClosedRound[];
 
 export function newestRound(chain: Chain): ClosedRound | undefined {
   return chain.at(-1);
-}
-
-/** The receipts that q of the roster cosigned, by digest. */
-export function closedReceipts(records: StudyRecords): ReadonlySet<string> {
-  const { roster } = records.plan.value.sites;
-  const needed = quorum(roster.length, records.federation.colludingSites);
-  const witnesses = new Map<string, Set<string>>();
-  for (const { value } of records.of('Cosignature')) {
-    witnesses.set(value.receipt, (witnesses.get(value.receipt) ?? new Set()).add(value.site));
-  }
-  return new Set([...witnesses].filter(([, sites]) => sites.size >= needed).map(([receipt]) => receipt));
 }
 
 /** The receipts that this site cosigned. */

@@ -3,7 +3,7 @@ import type { RoundOrder } from '@wardround/protocol/documents/round';
 import type { Verified } from '@wardround/protocol/documents/signed';
 import { hpkePublicKeyBytes } from '@wardround/protocol/hpke-keys';
 import type { OwnApproval } from './approval-check.ts';
-import { type ClosedRound, newestRound } from './chain.ts';
+import { type ClosedRound, follows, newestRound, type Receipt } from './chain.ts';
 import { requireConditions } from './conditions.ts';
 import { GateWaits, refused } from './refusal.ts';
 import type { Session } from './session-check.ts';
@@ -34,7 +34,8 @@ export function asksThisSite(
 
 /**
  * @throws WardroundError `order-session`, `order-task`, `order-phase`, `order-deadline`, `order-attempt`, `order-max-attempts`,
- * `order-roster`, `order-key`, `order-round`, `order-roll-forward`, `base-model`, `order-peers`, `order-share`
+ * `order-roster`, `order-key`, `order-round`, `order-roll-forward`, `base-model`, `order-peers`, `order-share`,
+ * `order-payload`
  * @throws GateWaits `checkpoint-awaited` where the order goes on from a round that this site has not received yet
  */
 export function checkOrder(view: GateView, order: Order, context: OrderContext): Work {
@@ -44,10 +45,25 @@ export function checkOrder(view: GateView, order: Order, context: OrderContext):
   requireAttempt(view, order, context.open);
   requireRoster(view, order.value, context);
   if (order.value.task === 'checkpointReturn')
-    return { kind: 'returnCheckpoint', checkpoint: requireHeld(view, order.value) };
-  const work = requireRound(view, order.value);
+    return requireSame(view, order, { kind: 'returnCheckpoint', checkpoint: requireHeld(view, order.value) });
+  const work = requireRound(view, order.value, context);
   requireAttemptsLeft(view, order, work);
-  return work;
+  return requireSame(view, order, work);
+}
+
+/**
+ * One order, one payload: what this site began to seal for it is all it ever gets. Another is due where an older receipt of the round came
+ * in between, or was cosigned; then the next order gets that, and this one nothing more. What is trained is compared when it is sealed.
+ */
+function requireSame({ sealings }: GateView, { digest }: Order, work: Work): Work {
+  const before = sealings.find(({ order }) => order === digest)?.payload;
+  const now =
+    work.kind === 'reseal' ? work.payload : work.kind === 'returnCheckpoint' ? work.checkpoint.checkpoint : before;
+  if (before === undefined || before === now) return work;
+  throw refused('order-payload', 'this site began to seal other integers for the order', {
+    expected: before,
+    got: now ?? 'none',
+  });
 }
 
 function requireSession({ value }: Order, open: Session): void {
@@ -120,15 +136,15 @@ function requireRoster(
     plan: view.records.plan.value,
     approval,
     contributors: roster,
-    // A roll-forward repeats a set whose conditions held when it was cosigned.
+    // A roll-forward repeats a set whose conditions held when it was cosigned; where this site did not, requireRolled asks.
     skip: rollsForward !== null,
   });
 }
 
 /** The round after the newest, from the newest checkpoint; or that newest round again. */
-function requireRound(view: GateView, order: RoundOrder): Work {
+function requireRound(view: GateView, order: RoundOrder, context: OrderContext): Work {
   const newest = newestRound(view.chain);
-  if (order.rollsForward !== null) return rollForward(view, order, newest);
+  if (order.rollsForward !== null) return rollForward(view, order, requireRolled(view, order, context));
   if (newest !== undefined && !newest.closed && order.round === newest.round) return retryCosigned(view, order, newest);
   const expected = (newest?.round ?? 0) + 1;
   if (order.round > expected)
@@ -139,20 +155,60 @@ function requireRound(view: GateView, order: RoundOrder): Work {
   return { kind: 'train', base: requireBase(view, order) };
 }
 
-/** Contributes to a cosigned round again only what it contributed before. */
-function rollForward(view: GateView, order: RoundOrder, newest: ClosedRound | undefined): Work {
-  const receipt = newest?.receipts.find(({ digest }) => digest === order.rollsForward);
-  if (newest === undefined || receipt === undefined || order.round !== newest.round) {
-    throw refused('order-roll-forward', 'not the receipt that this site cosigned last', {
+/**
+ * The receipt that is rolled forward: of the newest round that this site accepts, or, where it cosigned no result of that round or another
+ * than the session goes on from, the very one that the session does, by the statements.
+ */
+function requireRolled({ chain, records }: GateView, order: RoundOrder, { open, approval }: OrderContext): Receipt {
+  const newest = newestRound(chain);
+  const accepted = newest?.receipts.find(({ digest }) => digest === order.rollsForward);
+  if (accepted !== undefined && order.round === newest?.round) return accepted;
+  const { resumesFrom } = open.value;
+  const receipt = records.byDigest('RoundReceipt', order.rollsForward ?? '');
+  const isResumed =
+    receipt?.value.round === resumesFrom?.round && receipt?.value.checkpoint === resumesFrom?.checkpoint;
+  const isDue = order.round === (newest?.closed === false ? newest.round : (newest?.round ?? 0) + 1);
+  if (receipt !== undefined && isResumed && isDue && order.round === receipt.value.round) {
+    // No receipt of this site's says yet that its own conditions hold for this set.
+    requireConditions({ code: 'order', plan: records.plan.value, approval, contributors: order.roster });
+    if (follows(receipt, chain[order.round - 2])) return receipt;
+  }
+  throw refused(
+    'order-roll-forward',
+    'not the receipt that this site cosigned last, nor the one that the session resumes from',
+    {
       expected: newest?.receipts[0]?.digest ?? 'none',
       got: order.rollsForward ?? 'none',
-    });
-  }
+    },
+  );
+}
+
+/** Contributes to a receipt's round again only what the receipt counts, and after it cosigned a result of the round only what that one did. */
+function rollForward(view: GateView, order: RoundOrder, receipt: Receipt): Work {
   const names = receipt.value.contributors.map(({ site }) => site);
   if (names.join() !== order.roster.map(({ name }) => name).join() || order.base.checkpoint !== receipt.value.base) {
     throw refused('order-roll-forward', "a roll-forward asks exactly the receipt's contributors, from its base");
   }
-  return { kind: 'reseal', payload: ownPayload(view, newest) };
+  const payload = payloadIn(view, receipt);
+  const cosigned = newestRound(view.chain);
+  if (cosigned?.round === order.round) requireOwn(payload, ownPayload(view, cosigned));
+  const sealed = view.sealings.some((sealing) => sealing.round === order.round && sealing.payload === payload);
+  if (!sealed) throw refused('order-roll-forward', 'the receipt counts what this site never sealed', { got: payload });
+  return { kind: 'reseal', payload };
+}
+
+function payloadIn({ site }: GateView, { value }: Receipt): string {
+  const own = value.contributors.find((contributor) => contributor.site === site);
+  if (own === undefined) throw refused('order-roster', 'the receipt does not count this site');
+  return own.payload;
+}
+
+function requireOwn(payload: string, cosigned: string): void {
+  if (payload === cosigned) return;
+  throw refused('order-roll-forward', 'this site cosigned that round with other integers', {
+    expected: cosigned,
+    got: payload,
+  });
 }
 
 function retryCosigned(view: GateView, order: RoundOrder, newest: ClosedRound): Work {

@@ -2,7 +2,7 @@
 import type { RoundReceipt } from '@wardround/protocol/documents/round';
 import { absenteeCodes } from '@wardround/protocol/refusal-codes';
 import type { OwnApproval } from './approval-check.ts';
-import { follows, newestRound, type Receipt } from './chain.ts';
+import { follows, type Receipt } from './chain.ts';
 import { requireConditions } from './conditions.ts';
 import type { AttestedSession } from './enclave-check.ts';
 import type { Order } from './order-check.ts';
@@ -98,12 +98,12 @@ function requirePlace({ chain, records }: GateView, receipt: Receipt): void {
   });
 }
 
-function requireRollForward({ chain }: GateView, { value }: Receipt, order: Order): void {
+function requireRollForward({ records }: GateView, { value }: Receipt, order: Order): void {
   if (value.rollsForward !== order.value.rollsForward) {
     throw refused('receipt-roll-forward', 'receipt and order do not roll the same receipt forward');
   }
   if (value.rollsForward === null) return;
-  const rolled = newestRound(chain)?.receipts.find(({ digest }) => digest === value.rollsForward);
+  const rolled = records.byDigest('RoundReceipt', value.rollsForward);
   if (rolled?.value.round !== value.round || rolled.value.checkpoint !== value.checkpoint) {
     throw refused('roll-forward-mismatch', 'the round was rolled forward to another result', {
       expected: rolled?.value.checkpoint ?? 'none',

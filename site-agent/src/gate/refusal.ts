@@ -18,7 +18,7 @@ export class GateRefusal extends WardroundError {
 
 /** Not a refusal: something that this site needs has not come yet. */
 export class GateWaits extends WardroundError {
-  constructor(code: 'evidence-awaited' | 'evidence-due' | 'checkpoint-awaited', message: string) {
+  constructor(code: 'evidence-awaited' | 'evidence-due' | 'checkpoint-awaited' | 'receipt-awaited', message: string) {
     super(code, message, { action: 'retry' });
     this.name = 'GateWaits';
   }

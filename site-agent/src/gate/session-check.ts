@@ -1,10 +1,12 @@
 // A session against what this site knows: every bullet of "The gate at a site" (docs/protocol.md 4.1) but the evidence.
 import type { Verified } from '@wardround/protocol/documents/signed';
+import { describeError, hasCode } from '@wardround/protocol/errors';
 import { quorum } from '@wardround/protocol/quorum';
+import { resumeRecords } from '@wardround/protocol/resume-records';
 import { attemptFloor, type ClosedRound as ClosedReceipt, resumePoint } from '@wardround/protocol/resume-rule';
 import { newestApproval, type OwnApproval } from './approval-check.ts';
 import type { ClosedRound } from './chain.ts';
-import { refused } from './refusal.ts';
+import { GateWaits, refused } from './refusal.ts';
 import type { GateView } from './view.ts';
 
 export type Session = Verified<'SessionOpen'>;
@@ -18,7 +20,8 @@ export const maxClockDifferenceMs = 10 * 60 * 1000;
  *
  * @returns the approvals that the session counts, by site
  * @throws WardroundError `session-membership`, `session-statement`, `session-quorum`, `session-clock`, `session-approval`,
- * `session-approvals`, `session-resume`, `session-resume-older`, `session-resume-fork`, `session-attempt-floor`, `session-log`
+ * `session-approvals`, `session-resume`, `session-resume-older`, `session-resume-fork`, `session-attempt-floor`, `session-log`, `receipt-fork`
+ * @throws GateWaits `receipt-awaited`
  */
 export function checkSession(view: GateView, open: Session): ReadonlyMap<string, OwnApproval> {
   requireMembership(view, open);
@@ -135,11 +138,12 @@ function requireApprovals({ records, site }: GateView, { value }: Session): Read
 
 /**
  * A closed round is never run again. What the session resumes from must be what its own statements say by the one rule, and must not be
- * older than any round that this site knows to be closed; a round that this site cosigned but no quorum did may be tried again.
+ * older than any round that this site knows to be closed. A round that this site cosigned but no quorum did may be tried again, or be rolled
+ * forward to another result: this site gives it the same integers and never cosigns the other result (order-check.ts, receipt-check.ts).
  */
 function requireResume(view: GateView, open: Session, statements: readonly Statement[]): void {
   const resumed = open.value.resumesFrom;
-  const stated = statedResume(view, statements);
+  const stated = statedResume(view, open, statements);
   if (stated !== null && stated.round > (resumed?.round ?? 0)) throw olderThan(stated.round);
   if (stated?.round !== resumed?.round || stated?.checkpoint !== resumed?.checkpoint) {
     throw refused('session-resume', 'not the round that the statements say the session resumes from', {
@@ -152,24 +156,25 @@ function requireResume(view: GateView, open: Session, statements: readonly State
   if (before !== undefined) requireNotOlder(before, resumed);
 }
 
-function statedResume({ records }: GateView, statements: readonly Statement[]): ClosedReceipt | null {
-  return resumePoint({
-    statements: statements.map(({ value }) => value),
-    f: records.federation.colludingSites,
-    previous: (digest) => {
-      const before = records.byDigest('RoundReceipt', digest)?.value.previous ?? null;
-      const receipt = before === null ? undefined : records.byDigest('RoundReceipt', before);
-      if (receipt === undefined || receipt.value.checkpoint === null) return null;
-      return { receipt: receipt.digest, round: receipt.value.round, checkpoint: receipt.value.checkpoint };
-    },
-  });
+/** @throws GateWaits `receipt-awaited` where its records, or what decides between two results, have not come yet */
+function statedResume({ records }: GateView, open: Session, statements: readonly Statement[]): ClosedReceipt | null {
+  try {
+    return resumePoint({
+      ...resumeRecords(records, open.digest),
+      statements: statements.map(({ value }) => value),
+    });
+  } catch (error) {
+    if (!hasCode(error, 'receipt-unknown') && !hasCode(error, 'receipt-undecided')) throw error;
+    throw new GateWaits('receipt-awaited', describeError(error).message);
+  }
 }
 
 function requireNotOlder(before: ClosedRound, resumed: Session['value']['resumesFrom']): void {
+  if (!before.closed) return;
   const round = resumed?.round ?? 0;
-  if (round < before.round && before.closed) throw olderThan(before.round);
+  if (round < before.round) throw olderThan(before.round);
   if (round === before.round && resumed?.checkpoint !== before.checkpoint) {
-    throw refused('session-resume-fork', 'the session resumes from another result of a round that this site cosigned', {
+    throw refused('session-resume-fork', 'the session resumes from another result of a round that a quorum cosigned', {
       expected: before.checkpoint,
       got: resumed?.checkpoint ?? 'none',
     });

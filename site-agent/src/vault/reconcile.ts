@@ -14,9 +14,10 @@ import type { Study } from './study.ts';
 export async function reconcile(study: Study, refresh: () => Promise<void>): Promise<void> {
   if (!takesPart(study)) return;
   if (stoppedBy(study) === null && !isCompleteEverywhere(study)) {
-    await answerChallenges(study);
     if (isValid(study)) await openSessions(study);
+    // Before this site says where it stands: what it cosigns afterwards, a session opened on its statement would not know.
     if (isValid(study)) await cosignReceipts(study);
+    await answerChallenges(study);
     await receiveModel(study);
     if (isValid(study)) await contribute(study, refresh);
   }
