@@ -16,6 +16,8 @@ interface ConsentFacts {
   readonly approval: OwnApproval;
   readonly order: Order;
   readonly work: Work;
+  /** What this site began to seal for this order, made durable before. */
+  readonly begun: string | null;
   readonly givenAt: Date;
 }
 
@@ -43,7 +45,8 @@ export class Consent {
     const approvals = stage('session-refused', () => checkSession(view, session));
     const attested = stage('evidence-refused', () => attestSession(view, session, approval));
     const work = stage('order-refused', () => checkOrder(view, order, { open: session, approvals, approval }));
-    return new Consent(token, { site: view.site, session: attested, approval, order, work, givenAt: view.now });
+    const begun = view.sealings.find((sealing) => sealing.order === order.digest)?.payload ?? null;
+    return new Consent(token, { site: view.site, session: attested, approval, order, work, begun, givenAt: view.now });
   }
 
   get site(): string {
@@ -63,6 +66,9 @@ export class Consent {
   }
   get work(): Work {
     return this.#facts.work;
+  }
+  get begun(): string | null {
+    return this.#facts.begun;
   }
   get givenAt(): Date {
     return new Date(this.#facts.givenAt);

@@ -45,21 +45,17 @@ export class SealedUpdate {
   }
 
   /**
-   * Seals under a consent that was given just now.
+   * Seals under a consent that was given just now, after it was made durable what would be sealed for its order: nothing else ever is.
    *
    * @throws WardroundError `consent-not-given` for anything else, `seal-payload` where the consent was for other integers, `key-invalid`
    */
   static async seal(consent: Consent, content: SealedContent): Promise<SealedUpdate> {
     if (!(consent instanceof Consent)) throw refused('consent-not-given', 'nothing is sealed without consent');
-    const { order, site, work } = consent;
+    const { order, site, work, begun } = consent;
     const agreed =
-      work.kind === 'reseal'
-        ? work.payload
-        : work.kind === 'returnCheckpoint'
-          ? work.checkpoint.checkpoint
-          : content.digest;
-    if (content.digest !== agreed)
-      throw refused('seal-payload', 'the consent was for other integers', { expected: agreed });
+      work.kind === 'reseal' ? work.payload : work.kind === 'returnCheckpoint' ? work.checkpoint.checkpoint : begun;
+    if (content.digest !== agreed || content.digest !== begun)
+      throw refused('seal-payload', 'the consent was for other integers', { expected: agreed ?? 'none' });
     const names = { order: order.digest, site };
     const info = work.kind === 'returnCheckpoint' ? checkpointReturnInfo(names) : contributionInfo(names);
     const { enc, chunks } = await sealStream({ source: content.bytes, recipient: order.value.roundKey, info });
