@@ -2,6 +2,7 @@
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Step } from '@wardround/attestation/steps';
 import { inspectSnpFiles } from './inspect-snp.ts';
+import { inspectTdxFiles } from './inspect-tdx.ts';
 import type { Accepts, Inputs } from './options.ts';
 
 /** What every inspection says, whatever the hardware; `fields` differ. */
@@ -26,7 +27,10 @@ export interface InspectKind {
   readonly inspect: (inputs: Inputs, at: Date) => Promise<Inspected>;
 }
 
-const kinds: ReadonlyMap<string, InspectKind> = new Map([['snp', inspectSnpFiles]]);
+const kinds: ReadonlyMap<string, InspectKind> = new Map([
+  ['snp', inspectSnpFiles],
+  ['tdx', inspectTdxFiles],
+]);
 
 export const kindNames: readonly string[] = [...kinds.keys()];
 

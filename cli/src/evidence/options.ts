@@ -9,6 +9,15 @@ export const inspectOptions = {
   cert: "the chip's certificate, PEM or DER (may be repeated)",
   chain: 'certificates between it and the root, PEM or DER (may be repeated)',
   crl: 'a revocation list, PEM or DER (may be repeated)',
+  quote: 'the quote: its bytes, or hex or base64url of them',
+  collateral: 'collateral in one JSON file (tcb_info, qe_identity, pck_crl, ...)',
+  tcbInfo: 'TCB info as the vendor serves it, with its signature',
+  qeIdentity: "the quoting enclave's identity as the vendor serves it, with its signature",
+  issuerChain: 'who signed TCB info and identity: signer and root, PEM or DER (may be repeated)',
+  pckCrl: 'revocation list of the authority that certified the platform, PEM or DER',
+  pckCrlChain: 'that authority and its root, PEM or DER (may be repeated)',
+  rootCrl: 'revocation list of the root, PEM or DER',
+  eventLog: 'the event log that firmware left',
 } as const;
 
 export type InspectOption = keyof typeof inspectOptions;
