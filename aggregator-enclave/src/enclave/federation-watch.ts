@@ -9,6 +9,7 @@ import {
   requireResearcher,
 } from '@wardround/protocol/federation-view';
 import type { HostPorts } from './ports.ts';
+import { isMeasurementOf } from './release-match.ts';
 
 /** A plan that may be run, under the members whom it names. */
 export interface KnownPlan {
@@ -76,7 +77,7 @@ export class FederationWatch {
   #fits({ measurements, expires }: EnclaveRelease): boolean {
     const { platform, clock } = this.#ports;
     if (clock.now().toISOString() >= expires) return false;
-    return measurements.some((entry) => entry.platform === platform.kind && entry.measurement === platform.measurement);
+    return measurements.some((entry) => isMeasurementOf(entry, platform));
   }
 
   async #revoked(keys: Parameters<typeof verify>[2]): Promise<ReadonlySet<string>> {

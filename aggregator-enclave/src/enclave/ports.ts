@@ -11,12 +11,22 @@ export interface Clock {
   sleep(until: Date | null, signal: AbortSignal): Promise<void>;
 }
 
+/** The GPUs of this machine. Asked before the CPU, whose report binds what they said. */
+export interface GpuCollector {
+  /** One item for each device (`nvidiaGpu`, `nvSwitch`), over a nonce of 32 bytes. Their endorsements come with the platform's. */
+  attest(nonce: Bytes): Promise<readonly EvidenceItem[]>;
+}
+
 /** Evidence of the hardware for 64 bytes of REPORT_DATA. */
 export interface Platform {
-  readonly kind: 'sevSnp';
-  /** Hex, 48 bytes: what the hardware says it runs. */
+  readonly kind: 'sevSnp' | 'tdx' | 'azureSnpVtpm' | 'azureTdxVtpm';
+  /** Hex, 48 bytes: what the hardware says it runs; behind a paravisor, the paravisor. */
   readonly measurement: string;
   attest(reportData: Bytes): Promise<{ items: readonly EvidenceItem[]; endorsements: readonly Endorsement[] }>;
+  /** A vTPM's registers as booted, by their index. Absent where there is no vTPM. */
+  readonly registers?: { readonly bank: 'sha256' | 'sha384'; readonly values: readonly string[] };
+  /** Absent: this enclave uses no GPU, and says so. */
+  readonly gpu?: GpuCollector;
 }
 
 /** Sealed chunks that were fetched once, so that they can be read again. Ciphertext only; it may lose anything at any time. */
