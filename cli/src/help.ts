@@ -22,6 +22,10 @@ const groups: readonly Group[] = [
       ['wardround federation admit --dir DIR ...', 'let a new party in (a quorum must sign)'],
       ['wardround site start --dir DIR', 'run the agent'],
       ['wardround site studies --dir DIR', 'what is asked of us, and what is going on'],
+      [
+        'wardround collateral fetch|import|export|status',
+        "the vendors' revocation lists and certificates, also by stick",
+      ],
       ['wardround site approve|refuse|withdraw --dir DIR STUDY', 'decide about a study'],
       ['wardround site consent --dir DIR STUDY', 'let the final model go to its recipient'],
     ],

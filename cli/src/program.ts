@@ -16,6 +16,7 @@ const groups: Readonly<Record<string, Group>> = {
   data: async (program) => (await import('./commands/data.ts')).addDataCommands(program),
   demo: async (program) => (await import('./commands/demo.ts')).addDemoCommand(program),
   audit: async (program) => (await import('./commands/audit.ts')).addAuditCommands(program),
+  collateral: async (program) => (await import('./commands/collateral.ts')).addCollateralCommands(program),
   evidence: async (program) => (await import('./commands/evidence.ts')).addEvidenceCommands(program),
 };
 

@@ -1,0 +1,111 @@
+// Reading a mirror for use: every item is verified again, at the reader's own time. A spoiled file costs its own item and no other.
+import { WardroundError } from '@wardround/protocol/errors';
+import type { Bytes } from '@wardround/protocol/bytes';
+import { copyBytes, fromBase64Url, sha256, toHex } from '@wardround/protocol/bytes';
+import type { Endorsement } from '../evidence.ts';
+import type { MirroredItem } from './index-document.ts';
+import { maxItemBytes, parseIndex } from './index-document.ts';
+import { keyName } from './item-key.ts';
+import { assembleIntel } from './assemble.ts';
+import { verifyItem } from './verify-item.ts';
+import type { CollateralRoots, ItemFiles, VerifiedItem } from './verified-item.ts';
+import { requireUsableAt } from './usable.ts';
+
+/** A mirror's bytes, wherever they lie; this room opens no file. */
+export interface MirrorFiles {
+  /** `index.json` */
+  readonly index: Uint8Array;
+  /** The bytes of `files/<sha256>`; null where there is no such file. */
+  readonly file: (sha256: string) => Uint8Array | null;
+}
+
+export interface ReadOptions {
+  readonly at: Date;
+  readonly roots: CollateralRoots;
+}
+
+/** An item that is in the mirror, verified. `current` says whether it may be relied on at the time of reading. */
+export interface HeldItem {
+  readonly item: MirroredItem;
+  readonly verified: VerifiedItem;
+  readonly current: boolean;
+}
+
+export interface RefusedItem {
+  readonly item: MirroredItem;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface MirrorReading {
+  /** For a verifier: see {@link endorsementsOf}. */
+  readonly endorsements: readonly Endorsement[];
+  readonly held: readonly HeldItem[];
+  readonly refused: readonly RefusedItem[];
+}
+
+/**
+ * Verifies everything that the index names, at `at`.
+ * @throws WardroundError `collateral-index` where there is no saying what the mirror holds; a spoiled item is in `refused` instead
+ */
+export function readMirror({ index, file }: MirrorFiles, { at, roots }: ReadOptions): MirrorReading {
+  const held: HeldItem[] = [];
+  const refused: RefusedItem[] = [];
+  for (const item of parseIndex(index).items) {
+    try {
+      const verified = verifyItem(item.key, itemFiles(item, file), roots);
+      held.push({ item, verified, current: isUsable(verified, { at, mirroredAt: new Date(item.mirroredAt) }) });
+    } catch (error) {
+      refused.push({ item, ...refusalOf(error) });
+    }
+  }
+  return { endorsements: endorsementsOf(held), held, refused };
+}
+
+/** @throws WardroundError `collateral-file-missing`, `collateral-digest` */
+export function itemFiles(
+  { key, sha256: content, chain }: Pick<MirroredItem, 'key' | 'sha256' | 'chain'>,
+  file: MirrorFiles['file'],
+): ItemFiles {
+  const read = (digest: string): Bytes => {
+    const bytes = file(digest);
+    const detail = { where: `${keyName(key)}, files/${digest}` };
+    if (bytes === null) throw new WardroundError('collateral-file-missing', "the mirror lacks an item's file", detail);
+    const got = bytes.byteLength > maxItemBytes ? `${bytes.byteLength} bytes` : toHex(sha256(bytes));
+    if (got === digest) return copyBytes(bytes);
+    throw new WardroundError('collateral-digest', "an item's file is not the one that was mirrored", {
+      ...detail,
+      expected: digest,
+      got,
+    });
+  };
+  return { content: read(content), chain: chain === null ? null : read(chain) };
+}
+
+/** What a verifier is handed: what is current, and AMD's lists also when they are out of date, because what they revoke stays revoked. */
+export function endorsementsOf(held: readonly HeldItem[]): readonly Endorsement[] {
+  const useful = held.filter(({ current, verified: { key } }) => current || key.kind === 'amdCrl');
+  const single = useful.flatMap(({ verified }) => verified.endorsements);
+  return [...new Map(single.map((endorsement) => [JSON.stringify(endorsement), endorsement])).values()].concat(
+    assembleIntel(useful.flatMap(({ verified: { intel } }) => (intel === null ? [] : [intel]))),
+  );
+}
+
+/** The revocation lists among endorsements, for verifiers that take them apart. */
+export function crlsOf(endorsements: readonly Endorsement[]): readonly Bytes[] {
+  return endorsements.flatMap((item) => (item.type === 'crl' ? [fromBase64Url(item.der)] : []));
+}
+
+function isUsable(verified: VerifiedItem, times: { readonly at: Date; readonly mirroredAt: Date }): boolean {
+  try {
+    requireUsableAt(verified, times);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function refusalOf(error: unknown): Pick<RefusedItem, 'code' | 'message'> {
+  if (error instanceof WardroundError) return { code: error.code, message: error.message };
+  return { code: 'attestation-internal', message: error instanceof Error ? error.message : String(error) };
+}
