@@ -1,6 +1,7 @@
 // `coordinator init`: makes the directory and says what goes to whom.
 import { resolve } from 'node:path';
-import { type Io, type Options, requireText } from './command-io.ts';
+import { type Options, requireText } from '@wardround/command-line/options';
+import type { Io } from './command-io.ts';
 import { checkConfig, type Config, defaultConfig } from './config.ts';
 import { initialise } from './data-directory.ts';
 

@@ -1,8 +1,9 @@
 // `coordinator start`: serves until SIGTERM or SIGINT, and says on one line when it is ready.
 import { resolve } from 'node:path';
 import { pino } from 'pino';
+import { type Options, requireText } from '@wardround/command-line/options';
 import { WardroundError } from '@wardround/protocol/errors';
-import { type Io, type Options, requireText } from './command-io.ts';
+import type { Io } from './command-io.ts';
 import { startCoordinator } from './server.ts';
 
 const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;

@@ -12,9 +12,10 @@ const mayImport: Record<Room, readonly Room[]> = {
   learning: ['protocol'],
   datasets: ['protocol'],
   relay: ['protocol'],
-  coordinator: ['protocol'],
-  'aggregator-enclave': ['protocol', 'attestation', 'privacy', 'learning', 'relay'],
-  'site-agent': ['protocol', 'attestation', 'privacy', 'learning', 'datasets', 'relay'],
+  'command-line': ['protocol'],
+  coordinator: ['protocol', 'command-line'],
+  'aggregator-enclave': ['protocol', 'attestation', 'privacy', 'learning', 'relay', 'command-line'],
+  'site-agent': ['protocol', 'attestation', 'privacy', 'learning', 'datasets', 'relay', 'command-line'],
   cli: ['protocol', 'attestation', 'privacy', 'learning', 'datasets', 'relay'],
 };
 const roles: readonly Room[] = ['coordinator', 'site-agent', 'aggregator-enclave'];

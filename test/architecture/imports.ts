@@ -12,6 +12,7 @@ export const rooms = [
   'learning',
   'datasets',
   'relay',
+  'command-line',
   'coordinator',
   'site-agent',
   'aggregator-enclave',

@@ -1,54 +1,65 @@
-// The aggregator's command line: `init` makes its directory, `measure` says what the program is, `start` runs it. Results on stdout, logs on stderr.
-import { parseArgs } from 'node:util';
-import { describeError, WardroundError } from '@wardround/protocol/errors';
-import type { Io, Options } from './command-io.ts';
-import { type CommandName, commandHelp, commands, commonOptions, isCommandName, overview } from './help.ts';
+// The aggregator's command line: what each command does, what to type, and the function behind it.
+import type { Option } from '@wardround/command-line/options';
+import { type Program, runCommandLine as run } from '@wardround/command-line/run';
+import type { Io } from './command-io.ts';
 import { init } from './init-command.ts';
 import { measure } from './measure-command.ts';
 import { start } from './start-command.ts';
 
+const dir: Option = { type: 'string', value: 'DIR', help: "the aggregator's directory" };
+
+const program: Program<Io> = {
+  words: 'wardround aggregator',
+  purpose: 'The enclave that sums what hospitals seal to it, and shows each of them what it is.',
+  commands: {
+    init: {
+      run: init,
+      summary: "make an aggregator's directory",
+      about: [
+        "Makes the directory with aggregator.yaml, the coordinator's token and the platform's files. The keys that hospitals seal to are not in it: they are born in the running enclave and die there.",
+        'The token is what `wardround coordinator init` printed. Typed with --token it stays in the history of your shell; --token-file reads it from a file.',
+        '--simulated makes a simulated hardware vendor: IT PROVES NOTHING about hardware, and is trusted only where a policy of a site names its root. This version collects evidence from no genuine hardware yet.',
+      ],
+      options: {
+        dir: { ...dir, required: true },
+        coordinator: { type: 'string', value: 'URL', help: "the coordinator's address", required: true },
+        token: { type: 'string', value: 'TOKEN', help: "the aggregator's token; this or --token-file" },
+        'token-file': { type: 'string', value: 'FILE', help: 'a file with the token' },
+        simulated: {
+          type: 'boolean',
+          help: 'a simulated platform, which proves nothing about hardware',
+          required: true,
+        },
+      },
+      example:
+        'wardround aggregator init --dir ./aggregator --coordinator https://coordinator.example --token-file token --simulated',
+    },
+    measure: {
+      run: measure,
+      summary: 'say what this program measures: what a release signs and a policy lists',
+      about: [
+        'Prints the measurement of the enclave program as it is installed here, the digest of its files, and the commit. With --dir, also the simulated vendor of that directory. Nothing is sent anywhere.',
+      ],
+      options: { dir },
+      example: 'wardround aggregator measure --dir ./aggregator --json',
+    },
+    start: {
+      run: start,
+      summary: 'run the enclave',
+      about: [
+        'Runs until Ctrl-C or SIGTERM. It connects out to the coordinator; nothing connects in. It needs no disk that survives: what it must go on with comes back from the hospitals.',
+        'One line on stdout says when it is connected; the log is on stderr.',
+      ],
+      options: {
+        dir: { ...dir, required: true },
+        'log-level': { type: 'string', value: 'LEVEL', help: 'debug, info (default), warn, error or silent' },
+      },
+      example: 'wardround aggregator start --dir ./aggregator',
+    },
+  },
+};
+
 /** Resolves with the exit code: 0, 1 for a failure, 2 for words that are not understood. */
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
-  try {
-    const [command, ...rest] = argv;
-    if (isCommandName(command)) return await run(command, parse(command, rest), io);
-    const isAsked = command === 'help' || command === '--help';
-    if (isAsked) io.print(overview());
-    else io.error(`${overview()}\n`);
-    return isAsked ? 0 : 2;
-  } catch (error) {
-    const described = describeError(error);
-    if (argv.includes('--json')) io.print(JSON.stringify({ error: described }));
-    io.error(`${described.code}: ${described.message}\n`);
-    return described.code === 'usage-invalid' ? 2 : 1;
-  }
-}
-
-async function run(command: CommandName, options: Options, io: Io): Promise<number> {
-  if (options['help'] === true) {
-    io.print(commandHelp(command));
-    return 0;
-  }
-  switch (command) {
-    case 'init':
-      return await init(options, io);
-    case 'measure':
-      return await measure(options, io);
-    case 'start':
-      return await start(options, io);
-  }
-}
-
-/** @throws WardroundError `usage-invalid` */
-function parse(command: CommandName, args: readonly string[]): Options {
-  try {
-    return parseArgs({
-      args: [...args],
-      strict: true,
-      allowPositionals: false,
-      options: { ...commands[command].options, ...commonOptions },
-    }).values;
-  } catch (cause) {
-    throw new WardroundError('usage-invalid', cause instanceof Error ? cause.message : 'not understood', { cause });
-  }
+  return await run(program, argv, io);
 }

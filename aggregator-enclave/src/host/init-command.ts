@@ -1,9 +1,10 @@
 // `aggregator init`: a directory with the configuration, the coordinator's token, and a simulated chip with its vendor's public half.
 import { join, resolve } from 'node:path';
+import { type Options, requireText } from '@wardround/command-line/options';
 import { WardroundError } from '@wardround/protocol/errors';
 import { measureProgram } from '../platform/measure.ts';
 import { foundSimulatedPlatform, simulatedUntil } from '../platform/simulated.ts';
-import { type Io, type Options, requireText } from './command-io.ts';
+import type { Io } from './command-io.ts';
 import { configFile, configText, initialConfig, parseConfig } from './config.ts';
 import { makePrivateDirectory, readText, writeNewFile } from './files.ts';
 

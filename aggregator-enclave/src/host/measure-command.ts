@@ -1,12 +1,13 @@
 // `aggregator measure`: what a releaser signs and what each site writes into its policy.
 import { resolve } from 'node:path';
+import type { Options } from '@wardround/command-line/options';
 import { fromBase64Url, toHex } from '@wardround/protocol/bytes';
 import { parseCertificates } from '@wardround/attestation/x509/certificate';
 import { findSnpLeaf } from '@wardround/attestation/snp/leaf';
 import type { Tcb } from '@wardround/attestation/snp/tcb';
 import { parseSimulatedEndorsements } from '@wardround/attestation/simulated/files';
 import { measureProgram, sourceCommit } from '../platform/measure.ts';
-import type { Io, Options } from './command-io.ts';
+import type { Io } from './command-io.ts';
 import { readConfig } from './config.ts';
 import { readJsonFile } from './files.ts';
 

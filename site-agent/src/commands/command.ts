@@ -1,14 +1,7 @@
 // What a command is: its words, its options with their help, and a function from what was typed to what is answered.
+import type { Option } from '@wardround/command-line/options';
 import type { Prove } from '@wardround/relay/prove';
 import type { Connection } from '../founding/connection.ts';
-
-export interface Option {
-  readonly type: 'string' | 'boolean';
-  /** How the value is called in help: `DIR`. */
-  readonly value?: string;
-  readonly help: string;
-  readonly required?: true;
-}
 
 /** What was typed, checked against the command's options. */
 export interface Typed {

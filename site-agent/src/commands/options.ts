@@ -1,6 +1,7 @@
 // Options and readings that several commands share.
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
+import type { Option } from '@wardround/command-line/options';
 import { parseLimitedJson } from '@wardround/protocol/canonical-json';
 import { type Genesis, genesisSchema } from '@wardround/protocol/documents/federation';
 import { nameSchema } from '@wardround/protocol/documents/primitives';
@@ -11,7 +12,7 @@ import { readSiteConfig, type SiteConfig } from '../config/site-config.ts';
 import { type SitePaths, sitePaths } from '../config/site-paths.ts';
 import { type Connection, proveInvited, proveMember } from '../founding/connection.ts';
 import { readAgentKeys, readApprovalKey } from '../keys/site-keys.ts';
-import type { Option, Surroundings, Typed } from './command.ts';
+import type { Surroundings, Typed } from './command.ts';
 
 export const dirOption: Option = { type: 'string', value: 'DIR', help: "the site's directory", required: true };
 export const invitationOption: Option = {

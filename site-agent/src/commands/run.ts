@@ -1,4 +1,5 @@
 // From the words that were typed to an answer on stdout and an exit code. What goes wrong is told on stderr, in one form.
+import { commandHelp, type Described, overview } from '@wardround/command-line/help';
 import { WardroundError } from '@wardround/protocol/errors';
 import { nearestName } from '../config/nearest.ts';
 import type { Answer, Command, Surroundings } from './command.ts';
@@ -7,7 +8,6 @@ import { federationAdmit } from './federation-admit.ts';
 import { federationDraft } from './federation-draft.ts';
 import { federationFingerprint } from './federation-fingerprint.ts';
 import { federationSign } from './federation-sign.ts';
-import { commandHelp, overview } from './help.ts';
 import { siteApprove } from './site-approve.ts';
 import { siteConsent, siteRefuse, siteWithdraw } from './site-decide.ts';
 import { siteInit } from './site-init.ts';
@@ -37,18 +37,22 @@ export interface Terminal {
   err(text: string): void;
 }
 
+function described(command: Command): Described {
+  return { ...command, words: `wardround ${command.words.join(' ')}` };
+}
+
 /** Runs one command. Never throws: whatever happens is told, and is in the exit code. */
 export async function runCommand(words: readonly string[], terminal: Terminal): Promise<number> {
   const json = words.includes('--json');
   try {
     if (isHelp(words)) {
-      terminal.out(overview(commands));
+      terminal.out(`${overview("The hospital's side of a wardround federation.", commands.map(described))}\n`);
       return 0;
     }
     const command = findCommand(words);
     const typed = parseTyped(command, words.slice(2));
     if (typed.flag('help')) {
-      terminal.out(commandHelp(command));
+      terminal.out(`${commandHelp(described(command))}\n`);
       return 0;
     }
     const answer = await command.run(typed, terminal.surroundings);

@@ -1,10 +1,11 @@
 // `site refuse`, `site withdraw`, `site consent`: a person's other decisions, each signed with the approval key and left for the agent.
+import type { Option } from '@wardround/command-line/options';
 import type { Verified } from '@wardround/protocol/documents/signed';
 import { WardroundError } from '@wardround/protocol/errors';
 import { readApprovalKey } from '../keys/site-keys.ts';
 import { consentToRelease, type Decision, refuseStudy, withdrawStudy } from '../person/decide.ts';
 import { readStudy } from '../person/read-study.ts';
-import type { Answer, Command, Option, Surroundings, Typed } from './command.ts';
+import type { Answer, Command, Surroundings, Typed } from './command.ts';
 import { dirOption, openSite, requireConfirmed, yesOption } from './options.ts';
 import { findStudy } from './study-argument.ts';
 

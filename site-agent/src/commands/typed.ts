@@ -1,14 +1,9 @@
 // The command line, parsed strictly: an unknown option is refused with the one that was probably meant.
 import { parseArgs } from 'node:util';
+import { commonOptions } from '@wardround/command-line/options';
 import { WardroundError } from '@wardround/protocol/errors';
 import { nearestName } from '../config/nearest.ts';
 import type { Command, Typed } from './command.ts';
-
-/** Options that every command has. */
-export const commonOptions = {
-  json: { type: 'boolean', help: 'print one JSON document on stdout; everything else goes to stderr' },
-  help: { type: 'boolean', help: 'show this help' },
-} as const;
 
 /** @throws WardroundError `usage-option`, `usage-missing-option`, `usage-argument` */
 export function parseTyped(command: Command, args: readonly string[]): Typed {
