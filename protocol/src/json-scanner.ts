@@ -20,16 +20,32 @@ const escapes: ReadonlyMap<string, string> = new Map([
   ['t', '\t'],
 ]);
 
+/** What RFC 8785 writes in two characters; every other control character is `\\u00` and two lower-case digits, and nothing else is escaped. */
+const shortEscapes: ReadonlySet<string> = new Set(['"', '\\', 'b', 'f', 'n', 'r', 't']);
+const longEscape = /^00(?:0[0-7bef]|1[0-9a-f])$/;
+
+export interface ReadLimits {
+  readonly maxDepth: number;
+  /** Values inside each other and side by side; each costs memory that a few bytes of text do not show. */
+  readonly maxValues: number;
+}
+
+export interface ReadJson {
+  readonly value: JsonValue;
+  /** Whether the text is the one RFC 8785 form of its value. */
+  readonly canonical: boolean;
+}
+
 /**
- * Reads exactly one JSON value (RFC 8259) from `text`. Recursion is bounded by `maxDepth`, so nesting cannot overflow the stack.
+ * Reads exactly one JSON value (RFC 8259) from `text`, in one pass. Recursion is bounded by `maxDepth`, so nesting cannot overflow the stack.
  *
- * @throws WardroundError `json-syntax`, `json-depth`, `json-duplicate-key`, `json-number`, `json-surrogate`
+ * @throws WardroundError `json-syntax`, `json-depth`, `json-values`, `json-duplicate-key`, `json-number`, `json-surrogate`
  */
-export function readJson(text: string, maxDepth: number): JsonValue {
-  const scanner = new Scanner(text, maxDepth);
+export function readJson(text: string, limits: ReadLimits): ReadJson {
+  const scanner = new Scanner(text, limits);
   const value = scanner.value(0);
   scanner.end();
-  return value;
+  return { value, canonical: scanner.canonical };
 }
 
 /** Own data property, whatever the name: assigning to `__proto__` would change the object's prototype instead. */
@@ -55,16 +71,20 @@ export function requireWellFormed(text: string, where: string): void {
 
 class Scanner {
   readonly #text: string;
-  readonly #maxDepth: number;
+  readonly #limits: ReadLimits;
   #at = 0;
+  #values = 0;
+  /** Refused by the caller at the end only: what is no JSON at all is called that, whatever else it is. */
+  canonical = true;
 
-  constructor(text: string, maxDepth: number) {
+  constructor(text: string, limits: ReadLimits) {
     this.#text = text;
-    this.#maxDepth = maxDepth;
+    this.#limits = limits;
   }
 
   value(depth: number): JsonValue {
     this.#skipSpace();
+    this.#count();
     switch (this.#text[this.#at]) {
       case '{':
         return this.#object(this.#enter(depth));
@@ -88,10 +108,21 @@ class Scanner {
     if (this.#at !== this.#text.length) throw this.#syntax('the end');
   }
 
+  #count(): void {
+    this.#values += 1;
+    if (this.#values > this.#limits.maxValues) {
+      throw new WardroundError('json-values', 'more values than any such document has', {
+        expected: `at most ${this.#limits.maxValues} values`,
+        got: 'more',
+        where: this.#where(),
+      });
+    }
+  }
+
   #enter(depth: number): number {
-    if (depth >= this.#maxDepth) {
+    if (depth >= this.#limits.maxDepth) {
       throw new WardroundError('json-depth', 'nested too deeply', {
-        expected: `at most ${this.#maxDepth} levels`,
+        expected: `at most ${this.#limits.maxDepth} levels`,
         where: this.#where(),
       });
     }
@@ -102,16 +133,21 @@ class Scanner {
   #object(depth: number): JsonObject {
     const members: Record<string, JsonValue> = {};
     if (this.#takes('}')) return members;
-    for (;;) {
+    for (let before: string | null = null; ;) {
       this.#skipSpace();
-      const where = this.#where();
-      if (this.#text[this.#at] !== '"') throw this.#syntax('a member name');
+      const at = this.#at;
+      if (this.#text[at] !== '"') throw this.#syntax('a member name');
       const key = this.#string();
       if (Object.hasOwn(members, key)) {
-        throw new WardroundError('json-duplicate-key', 'a member name occurs twice', { got: key, where });
+        throw new WardroundError('json-duplicate-key', 'a member name occurs twice', { got: key, where: placeOf(at) });
       }
+      // Both here and in RFC 8785 section 3.2.3 by UTF-16 code units.
+      if (before !== null && key < before) this.canonical = false;
+      before = key;
       if (!this.#takes(':')) throw this.#syntax("':'");
-      setOwn(members, key, this.value(depth));
+      const value = this.value(depth);
+      if (key === '__proto__') setOwn(members, key, value);
+      else members[key] = value;
       if (this.#takes('}')) return members;
       if (!this.#takes(',')) throw this.#syntax("',' or '}'");
     }
@@ -128,7 +164,7 @@ class Scanner {
   }
 
   #string(): string {
-    const where = this.#where();
+    const opening = this.#at;
     const pieces: string[] = [];
     let start = (this.#at += 1);
     for (;;) {
@@ -143,10 +179,12 @@ class Scanner {
       if (Number.isNaN(unit) || unit < 0x20) throw this.#syntax('a string character');
       this.#at += 1;
     }
-    pieces.push(this.#text.slice(start, this.#at));
+    const last = this.#text.slice(start, this.#at);
     this.#at += 1;
-    const text = pieces.join('');
-    requireWellFormed(text, where);
+    if (pieces.length === 0) return last;
+    const text = pieces.join('') + last;
+    // Only an escape can spell half a pair: the text itself was decoded from UTF-8.
+    if (!text.isWellFormed()) requireWellFormed(text, placeOf(opening));
     return text;
   }
 
@@ -155,11 +193,13 @@ class Scanner {
     if (letter === 'u') {
       const digits = this.#text.slice(this.#at + 2, this.#at + 6);
       if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw this.#syntax('four hex digits');
+      if (!longEscape.test(digits)) this.canonical = false;
       this.#at += 6;
       return String.fromCharCode(Number.parseInt(digits, 16));
     }
     const meaning = escapes.get(letter);
     if (meaning === undefined) throw this.#syntax('an escape of RFC 8259');
+    if (!shortEscapes.has(letter)) this.canonical = false;
     this.#at += 2;
     return meaning;
   }
@@ -176,7 +216,7 @@ class Scanner {
         where: this.#where(),
       });
     }
-    requireSafeInteger(value, this.#where());
+    if (!Number.isSafeInteger(value) || token === '-0') requireSafeInteger(value, this.#where());
     this.#at += token.length;
     return value;
   }
@@ -199,6 +239,7 @@ class Scanner {
     for (;;) {
       const unit = this.#text.charCodeAt(this.#at);
       if (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) return;
+      this.canonical = false;
       this.#at += 1;
     }
   }
@@ -209,6 +250,10 @@ class Scanner {
   }
 
   #where(): string {
-    return `character ${this.#at}`;
+    return placeOf(this.#at);
   }
+}
+
+function placeOf(at: number): string {
+  return `character ${at}`;
 }

@@ -2,13 +2,22 @@
 import { compactVerify, importJWK } from 'jose';
 import { z } from 'zod';
 import { type Bytes, fromBase64Url, utf8 } from './bytes.ts';
-import { canonicalJson, digestOfBytes, documentLimits, parseStrictJson, requireKind } from './canonical-json.ts';
+import {
+  canonicalJson,
+  digestOfBytes,
+  documentLimits,
+  type JsonLimits,
+  parseStrictJson,
+  requireKind,
+} from './canonical-json.ts';
 import { WardroundError } from './errors.ts';
 import type { JsonValue } from './json-scanner.ts';
 import { importVerifyingKey, type PublicKey, type SigningKey, thumbprint } from './keys.ts';
 
 /** Four thirds of the largest payload, a header and a signature. */
-const maxJwsLength = Math.ceil((documentLimits.maxBytes * 4) / 3) + 1024;
+export function maxJwsLength({ maxBytes }: Pick<JsonLimits, 'maxBytes'>): number {
+  return Math.ceil((maxBytes * 4) / 3) + 1024;
+}
 
 // The exact set of members: `jwk jku x5c crit b64`, or anything else that could choose the key or change the payload, is one too many.
 const headerSchema = z.strictObject({ alg: z.string(), kid: z.string().regex(/^[0-9a-f]{64}$/), typ: z.string() });
@@ -33,18 +42,23 @@ export function typOf(kind: string): string {
 /**
  * Signs a document: canonical bytes under the header {alg, kid, typ}. The caller has validated `value` with the kind's schema.
  *
+ * @param limits the kind's: what no reader would take is never signed
  * @throws WardroundError `json-*` where the value has no canonical form, `document-kind`
  */
 export async function signDocument({
   kind,
   value,
   key,
+  limits = documentLimits,
 }: {
   kind: string;
   value: unknown;
   key: SigningKey;
+  limits?: JsonLimits;
 }): Promise<string> {
-  return await key.sign(canonicalJson(value), { alg: 'EdDSA', kid: key.thumbprint, typ: typOf(kind) });
+  const payload = canonicalJson(value, limits);
+  parseStrictJson(payload, limits);
+  return await key.sign(payload, { alg: 'EdDSA', kid: key.thumbprint, typ: typOf(kind) });
 }
 
 /**
@@ -59,44 +73,54 @@ export async function verifyDocument<T>({
   kind,
   schema,
   keys,
+  limits = documentLimits,
 }: {
   jws: string;
   kind: string;
   schema: z.ZodType<T>;
   keys: AllowedKeys;
+  limits?: JsonLimits;
 }): Promise<VerifiedDocument<T>> {
+  requireLength(jws, limits);
   const parts = splitJws(jws);
   const header = readHeader(parts.header);
   requireTyp(header.typ, kind);
   const publicKey = await allowedKey(header.kid, keys);
-  if (parts.signature.byteLength !== 64) throw new WardroundError('jws-signature', 'not an Ed25519 signature');
+  const payload = decodePart(parts.payload);
+  if (decodePart(parts.signature).byteLength !== 64)
+    throw new WardroundError('jws-signature', 'not an Ed25519 signature');
   await requireSignature(jws, publicKey);
-  const value = parseDocument({ kind, schema, value: parseStrictJson(parts.payload) });
-  return { value, digest: digestOfBytes(kind, parts.payload), signer: header.kid };
+  const value = parseDocument({ kind, schema, value: parseStrictJson(payload, limits) });
+  return { value, digest: digestOfBytes(kind, payload), signer: header.kid };
 }
 
 /**
  * What a document claims to be, its signature unchecked: for relays that route and store, and for finding out which key to ask for.
  * No decision may rest on it.
  *
+ * @param limitsOf asked with the kind that the header names, before the payload is looked at; it may throw for one that it does not know
  * @throws WardroundError `jws-too-large`, `jws-format`, `jws-header`, `jws-typ`, `document-kind`, `json-*`
  */
-export function UNVERIFIED_peekDocument(jws: string): {
+export function UNVERIFIED_peekDocument(
+  jws: string,
+  limitsOf: (kind: string) => JsonLimits = () => documentLimits,
+): {
   kind: string;
   signer: string;
   digest: string;
   value: JsonValue;
 } {
+  requireLength(jws, documentLimits);
   const parts = splitJws(jws);
   const header = readHeader(parts.header);
   const kind = /^wardround-(.+)\+jws$/.exec(header.typ)?.[1];
   if (kind === undefined) throw new WardroundError('jws-typ', 'not signed as a document of ours', { got: header.typ });
-  return {
-    kind,
-    signer: header.kid,
-    digest: digestOfBytes(kind, parts.payload),
-    value: parseStrictJson(parts.payload),
-  };
+  const limits = limitsOf(requireKind(kind));
+  requireLength(jws, limits);
+  decodePart(parts.signature);
+  const payload = decodePart(parts.payload);
+  const value = parseStrictJson(payload, limits);
+  return { kind, signer: header.kid, digest: digestOfBytes(kind, payload), value };
 }
 
 /**
@@ -123,24 +147,34 @@ export function parseDocument<T>({ kind, schema, value }: { kind: string; schema
   return parsed.data;
 }
 
+/** Whether two values of plain data are the same, whatever the order of their members. */
 function sameJson(a: unknown, b: unknown): boolean {
-  return Buffer.from(canonicalJson(a)).equals(canonicalJson(b));
+  if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) return Object.is(a, b);
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [ofA, ofB] = [Object.entries(a), Object.entries(b)];
+  if (ofA.length !== ofB.length) return false;
+  const members = new Map<string, unknown>(ofB);
+  return ofA.every(([name, member]) => members.has(name) && sameJson(member, members.get(name)));
 }
 
-function splitJws(jws: string): { header: Bytes; payload: Bytes; signature: Bytes } {
+function requireLength(jws: string, limits: JsonLimits): void {
   if (typeof jws !== 'string') throw new WardroundError('jws-format', 'a signed document is text');
-  if (jws.length > maxJwsLength) {
-    throw new WardroundError('jws-too-large', 'larger than any signed document may be', {
-      expected: `at most ${maxJwsLength} characters`,
-      got: `${jws.length} characters`,
-    });
-  }
+  const longest = maxJwsLength(limits);
+  if (jws.length <= longest) return;
+  throw new WardroundError('jws-too-large', 'larger than such a signed document may be', {
+    expected: `at most ${longest} characters`,
+    got: `${jws.length} characters`,
+  });
+}
+
+/** The header is decoded; the others are the caller's to decode, when it knows how large they may be. */
+function splitJws(jws: string): { header: Bytes; payload: string; signature: string } {
   const [header, payload, signature, ...rest] = jws.split('.', 4);
   if (header === undefined || payload === undefined || signature === undefined || rest.length > 0) {
     throw new WardroundError('jws-format', 'not a compact JWS', { expected: 'three parts' });
   }
   // A second spelling of the same bytes would give one document two names.
-  return { header: decodePart(header), payload: decodePart(payload), signature: decodePart(signature) };
+  return { header: decodePart(header), payload, signature };
 }
 
 function decodePart(part: string): Bytes {

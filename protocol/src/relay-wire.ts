@@ -5,11 +5,11 @@ import { type Bytes, fromHex, labelledSha256, toHex, utf8 } from './bytes.ts';
 import { documentLimits } from './canonical-json.ts';
 import { instantSchema, nonceSchema, sha256Schema } from './documents/primitives.ts';
 import { type ErrorAction, WardroundError } from './errors.ts';
+import { maxJwsLength } from './jws.ts';
 import { labels } from './labels.ts';
 import type { Topic } from './relay-port.ts';
 
-/** Four thirds of the largest payload, a header and a signature; as in jws.ts. */
-export const maxRecordLength = Math.ceil((documentLimits.maxBytes * 4) / 3) + 1024;
+export const maxRecordLength = maxJwsLength(documentLimits);
 /** A page of records ends before this many characters, unless its first record alone is longer. */
 export const maxPageLength = 1024 * 1024;
 export const maxPageRecords = 256;

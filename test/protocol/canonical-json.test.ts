@@ -112,6 +112,14 @@ describe('parseStrictJson refuses', () => {
     expect(codeOf(() => parseStrictJson(bytesOf('[1]'), { maxBytes: 2, maxDepth: 1 }))).toBe('json-too-large');
   });
 
+  it('more values than the limit, however few bytes each has', () => {
+    const limits = { maxBytes: 1024, maxDepth: 4, maxValues: 5 };
+    expect(codeOf(() => parseStrictJson(bytesOf('[0,0,0,0]'), limits))).toBe('accepted');
+    expect(codeOf(() => parseStrictJson(bytesOf('[0,0,0,0,0]'), limits))).toBe('json-values');
+    expect(codeOf(() => parseStrictJson(bytesOf('{"a":[],"b":[],"c":[[]]}'), limits))).toBe('accepted');
+    expect(codeOf(() => parseStrictJson(bytesOf('{"a":[],"b":[],"c":[[],[]]}'), limits))).toBe('json-values');
+  });
+
   it('every proper prefix of a document', () => {
     const whole = canonicalJson({ a: [1, -2, { b: 'é😀\n' }], c: null, d: true });
     for (let end = 0; end < whole.length; end += 1) {
@@ -250,6 +258,68 @@ describe('properties', () => {
         expect(canonicalJson(parseLimitedJson(pretty))).toEqual(canonicalJson({ value }));
       }),
     );
+  });
+
+  it('canonical is what the encoder of RFC 8785 would have written, and nothing else', () => {
+    const marks = [
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      ' ',
+      '"',
+      'a',
+      'b',
+      '1',
+      '10',
+      '9',
+      '0',
+      'null',
+      'é',
+      '\u2028',
+      '\u007f',
+    ];
+    const letters = ['n', 't', 'b', 'f', 'r', '"', '\\', '/', 'u000a', 'u000b', 'u000B', 'u001f', 'u0061', 'u2028'];
+    const members = ['"a":', '"b":', '"10":', '"9":', '"\ue000":', '"😀":'];
+    const escapes = letters.map((letter) => `\\${letter}`);
+    const spelt = fc.array(fc.constantFrom(...marks, ...escapes, ...members), { maxLength: 12 });
+    const wrapped = fc.tuple(fc.constantFrom('"', '[', '{', ''), spelt, fc.constantFrom('"', ']', '}', ''));
+    let accepted = 0;
+    fc.assert(
+      fc.property(wrapped, ([opening, pieces, closing]) => {
+        const bytes = bytesOf(`${opening}${pieces.join('')}${closing}`);
+        let value: unknown;
+        try {
+          value = parseLimitedJson(bytes);
+        } catch {
+          return;
+        }
+        const same = Buffer.from(canonicalJson(value)).equals(bytes);
+        expect(codeOf(() => parseStrictJson(bytes))).toBe(same ? 'accepted' : 'json-not-canonical');
+        accepted += same ? 1 : 0;
+      }),
+      { numRuns: 10_000 },
+    );
+    expect(accepted).toBeGreaterThan(10);
+  });
+
+  it('every escape of a control character has one canonical spelling', () => {
+    for (let unit = 0; unit < 0x80; unit += 1) {
+      const character = String.fromCharCode(unit);
+      const hex = unit.toString(16).padStart(4, '0');
+      const spellings = [character, `\\${character}`, `\\u${hex}`, `\\u${hex.toUpperCase()}`];
+      spellings.push(...['b', 'f', 'n', 'r', 't'].map((letter) => `\\${letter}`));
+      const canonical = JSON.stringify(character);
+      for (const spelling of spellings) {
+        const text = `"${spelling}"`;
+        const outcome = codeOf(() => parseStrictJson(bytesOf(text)));
+        if (outcome === 'accepted') expect(text).toBe(JSON.stringify(JSON.parse(text)));
+        else expect(outcome).toMatch(/^json-(not-canonical|syntax)$/);
+      }
+      expect(codeOf(() => parseStrictJson(bytesOf(canonical)))).toBe('accepted');
+    }
   });
 
   it('a changed byte is refused or changes the digest', () => {

@@ -212,11 +212,17 @@ describe('records that wait for a session', () => {
     const board = records();
     const key = generateSigningKey();
     const waiting = async (i: number): Promise<string> => {
-      const value = { kind: 'StudyStop', version: 1, ...names, session: some('0'), filling: `${i}`.padEnd(4_000_000) };
-      return await signDocument({ kind: 'StudyStop', value, key });
+      const value = {
+        kind: 'EvidenceOffer',
+        version: 1,
+        ...names,
+        session: some('0'),
+        evidence: `${i}`.padEnd(2_000_000),
+      };
+      return await signDocument({ kind: 'EvidenceOffer', value, key });
     };
-    for (let i = 0; i < 12; i += 1) expect(await board.add(await waiting(i))).toBe(false);
-    await expect(board.add(await waiting(12))).rejects.toMatchObject({ code: 'record-waiting' });
+    for (let i = 0; i < 25; i += 1) expect(await board.add(await waiting(i))).toBe(false);
+    await expect(board.add(await waiting(25))).rejects.toMatchObject({ code: 'record-waiting' });
     expect(await board.add((await sign('Withdrawal', withdrawal(), a.approval)).jws)).toBe(true);
   });
 });

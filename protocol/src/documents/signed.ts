@@ -4,6 +4,7 @@ import { digestOf } from '../canonical-json.ts';
 import { type AllowedKeys, parseDocument, signDocument, UNVERIFIED_peekDocument, verifyDocument } from '../jws.ts';
 import type { SigningKey } from '../keys.ts';
 import { WardroundError } from '../errors.ts';
+import { limitsOf } from './limits.ts';
 import { type DocumentKind, type DocumentOf, documentKinds, isDocumentKind } from './registry.ts';
 
 /** A document whose signature was verified by one of the keys its reader allowed. */
@@ -24,13 +25,13 @@ export async function sign<K extends DocumentKind>(
   key: SigningKey,
 ): Promise<Verified<K>> {
   parseDocument({ kind, schema: schemaOf(kind), value });
-  const jws = await signDocument({ kind, value, key });
+  const jws = await signDocument({ kind, value, key, limits: limitsOf(kind) });
   return { kind, value, digest: digestOf(kind, value), signer: key.thumbprint, jws };
 }
 
 /** @throws WardroundError as `verifyDocument` in jws.ts. The caller still owes: that this signer may say this, here and now. */
 export async function verify<K extends DocumentKind>(kind: K, jws: string, keys: AllowedKeys): Promise<Verified<K>> {
-  return { kind, ...(await verifyDocument({ jws, kind, schema: schemaOf(kind), keys })), jws };
+  return { kind, ...(await verifyDocument({ jws, kind, schema: schemaOf(kind), keys, limits: limitsOf(kind) })), jws };
 }
 
 // TypeScript cannot follow a generic index into the registry, whose own type says that this holds.
@@ -44,9 +45,11 @@ function schemaOf<K extends DocumentKind>(kind: K): ZodType<DocumentOf<K>> {
  * @throws WardroundError `document-kind` for a kind that does not exist, `jws-*`, `json-*`
  */
 export function UNVERIFIED_kindOf(jws: string): { kind: DocumentKind; signer: string; digest: string; value: unknown } {
-  const peeked = UNVERIFIED_peekDocument(jws);
-  if (!isDocumentKind(peeked.kind)) {
-    throw new WardroundError('document-kind', 'no such kind of document', { got: peeked.kind, action: 'stop' });
-  }
-  return { ...peeked, kind: peeked.kind };
+  const peeked = UNVERIFIED_peekDocument(jws, (kind) => limitsOf(requireKnown(kind)));
+  return { ...peeked, kind: requireKnown(peeked.kind) };
+}
+
+function requireKnown(kind: string): DocumentKind {
+  if (isDocumentKind(kind)) return kind;
+  throw new WardroundError('document-kind', 'no such kind of document', { got: kind, action: 'stop' });
 }
