@@ -1,35 +1,36 @@
 // The federation topic as this site has verified it: every membership since the genesis, enclave releases, revocations, plans.
-import { UNVERIFIED_kindOf, verify, type Verified } from '@wardround/protocol/documents/signed';
-import { WardroundError } from '@wardround/protocol/errors';
-import { applyMemberships, type FederationView } from '@wardround/protocol/federation-view';
+// Each record is read once. What can be judged is judged when it comes, and junk takes no place; only what names something unknown waits.
+import { verify, type Verified } from '@wardround/protocol/documents/signed';
+import { hasCode } from '@wardround/protocol/errors';
+import type { FederationView } from '@wardround/protocol/federation-view';
 import type { PublicKey } from '@wardround/protocol/keys';
+import { Allowance } from './allowance.ts';
+import { type FederationRecord, type KeptKind, peekFederationRecord } from './federation-record.ts';
+import { MembershipCandidates, SiteAllowances } from './membership-candidates.ts';
 
-const kept = ['Membership', 'EnclaveRelease', 'ReleaseRevocation', 'StudyPlan'] as const;
-type KeptKind = (typeof kept)[number];
-
-/** What anybody may put on the board must not fill memory. */
-const maxRecords = 20_000;
-
-interface Unverified {
-  readonly jws: string;
-  readonly kind: KeptKind;
-  readonly value: Readonly<Record<string, unknown>>;
-}
+/** A coordinator may put anything on the board that names what nobody knows. In the order in which honest parties publish, nothing waits. */
+const waitingLimits = { records: 2000, characters: 16 * 1024 * 1024 };
 
 export class FederationBook {
   readonly #views = new Map<string, FederationView>();
   readonly #releases = new Map<string, Verified<'EnclaveRelease'>>();
   readonly #revocations = new Map<string, Verified<'ReleaseRevocation'>>();
   readonly #plans = new Map<string, Verified<'StudyPlan'>>();
-  readonly #seen = new Set<string>();
-  readonly #memberships: string[] = [];
-  #waiting: Unverified[] = [];
+  /** What was verified or waits; never junk, of which there is no end. */
+  readonly #known = new Set<string>();
+  /** By what each waits for. */
+  readonly #waiting = new Map<string, FederationRecord[]>();
+  readonly #allowance = new Allowance(waitingLimits, 'too many records of the federation name what nobody knows');
+  readonly #siteAllowances = new SiteAllowances();
+  /** Of each view. */
+  readonly #candidates = new Map<string, MembershipCandidates>();
   #newest: FederationView;
+  #fork: unknown = null;
 
   /** @param founding the federation as this site founded it, or was admitted to it */
   constructor(founding: FederationView) {
     this.#newest = founding;
-    this.#views.set(founding.membership, founding);
+    this.#addView(founding);
   }
 
   get newest(): FederationView {
@@ -59,69 +60,95 @@ export class FederationBook {
    * @throws WardroundError `membership-fork` (more than f sites collude), `record-waiting`
    */
   async add(jws: string): Promise<readonly Verified<KeptKind>[]> {
-    const record = peek(jws);
-    if (record === null || this.#seen.has(jws)) return [];
-    if (this.#seen.size >= maxRecords)
-      throw new WardroundError('record-waiting', 'too many records in the federation topic');
-    this.#seen.add(jws);
-    if (record.kind === 'Membership') this.#memberships.push(jws);
-    else this.#waiting.push(record);
-    const changed = await this.#advance();
-    return [...changed, ...(await this.#verifyWaiting())];
-  }
-
-  /** One membership at a time, so that every view on the way is known by its name. */
-  async #advance(): Promise<Verified<'Membership'>[]> {
-    const applied: Verified<'Membership'>[] = [];
-    for (;;) {
-      const next = this.#memberships.filter((jws) => peek(jws)?.value['predecessor'] === this.#newest.membership);
-      const view = await applyMemberships(this.#newest, next);
-      if (view.membership === this.#newest.membership) return applied;
-      const keys = this.#newest.sites.map((site) => site.keys.approval);
-      for (const jws of next) {
-        const verified = await verify('Membership', jws, keys).catch(() => null);
-        if (verified?.digest === view.membership) applied.push(verified);
-      }
-      this.#newest = view;
-      this.#views.set(view.membership, view);
-    }
-  }
-
-  async #verifyWaiting(): Promise<Verified<KeptKind>[]> {
+    if (this.#fork !== null) throw this.#fork;
+    const record = this.#known.has(jws) ? null : peekFederationRecord(jws);
+    if (record === null) return [];
     const verified: Verified<KeptKind>[] = [];
-    for (let progress = true; progress;) {
-      progress = false;
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const record of waiting) {
-        const keys = this.#keysFor(record);
-        if (keys === null) {
-          this.#waiting.push(record);
-          continue;
-        }
-        const result = await this.#verifyOne(record, keys);
-        if (result === null) continue;
-        verified.push(result);
-        progress = true;
+    const queue = [record];
+    // The queue grows while it is read: each record that became verified may set free others.
+    for (const next of queue) {
+      const judged = await this.#judge(next).catch((error: unknown) => {
+        // Of a record that waited, nobody waits for the error any more.
+        if (next === record || !hasCode(error, 'record-waiting')) throw error;
+        return [];
+      });
+      for (const known of judged) {
+        this.#known.add(known.jws);
+        verified.push(known);
+        queue.push(...this.#setFree(known));
       }
     }
     return verified;
   }
 
-  /** Null where it cannot be known yet who must have signed; an empty list where nobody could have. */
-  #keysFor({ kind, value }: Unverified): readonly PublicKey[] | null {
+  async #judge(record: FederationRecord): Promise<readonly Verified<KeptKind>[]> {
+    if (record.kind === 'Membership') return await this.#judgeMembership(record);
+    const keys = this.#keysFor(record);
+    if (typeof keys === 'string') return this.#wait(record, keys);
+    const verified = await this.#verifyOne(record, keys);
+    return verified === null ? [] : [verified];
+  }
+
+  /** One membership at a time, so that every view on the way is known by its name. */
+  async #judgeMembership(record: FederationRecord): Promise<readonly Verified<'Membership'>[]> {
+    const { predecessor } = record.names;
+    const candidates = this.#candidates.get(predecessor);
+    if (candidates === undefined) return this.#wait(record, `membership ${predecessor}`);
+    const change = await candidates.add(record.jws).catch((error: unknown) => {
+      if (hasCode(error, 'membership-fork')) this.#fork = error;
+      throw error;
+    });
+    if (change === null) return [];
+    this.#newest = change.view;
+    this.#addView(change.view);
+    return change.records;
+  }
+
+  #addView(view: FederationView): void {
+    this.#views.set(view.membership, view);
+    this.#candidates.set(view.membership, new MembershipCandidates(view, this.#siteAllowances));
+  }
+
+  #wait(record: FederationRecord, needed: string): [] {
+    this.#allowance.take(record.jws.length);
+    this.#known.add(record.jws);
+    const others = this.#waiting.get(needed);
+    if (others === undefined) this.#waiting.set(needed, [record]);
+    else others.push(record);
+    return [];
+  }
+
+  /** What waited for this record, or for the view that it made. */
+  #setFree({ kind, digest }: Verified<KeptKind>): readonly FederationRecord[] {
+    const names = kind === 'EnclaveRelease' ? [`release ${digest}`] : [];
+    if (kind === 'Membership') {
+      names.push(`membership ${digest}`, ...this.#newest.releasers.map(({ name }) => `releaser ${name}`));
+    }
+    return names.flatMap((name) => {
+      const records = this.#waiting.get(name) ?? [];
+      this.#waiting.delete(name);
+      for (const { jws } of records) {
+        this.#allowance.giveBack(jws.length);
+        this.#known.delete(jws);
+      }
+      return records;
+    });
+  }
+
+  /** Who must have signed; an empty list where nobody could have; what has to be known first, where that cannot be told yet. */
+  #keysFor({ kind, names }: FederationRecord): readonly PublicKey[] | string {
     switch (kind) {
       case 'StudyPlan': {
-        const view = this.#views.get(String(value['membership']));
-        if (view === undefined) return null;
-        return view.researchers.flatMap(({ name, signing }) => (name === value['researcher'] ? [signing] : []));
+        const view = this.#views.get(names.membership);
+        if (view === undefined) return `membership ${names.membership}`;
+        return view.researchers.flatMap(({ name, signing }) => (name === names.researcher ? [signing] : []));
       }
       case 'EnclaveRelease':
-        return this.#releaserKeys(value['releaser']);
+        return this.#releaserKeys(names.releaser);
       case 'ReleaseRevocation': {
-        const release = this.#releases.get(String(value['release']));
-        if (release === undefined) return null;
-        return release.value.releaser === value['releaser'] ? this.#releaserKeys(value['releaser']) : [];
+        const release = this.#releases.get(names.release);
+        if (release === undefined) return `release ${names.release}`;
+        return release.value.releaser === names.releaser ? this.#releaserKeys(names.releaser) : [];
       }
       case 'Membership':
         return [];
@@ -129,14 +156,14 @@ export class FederationBook {
   }
 
   /** A releaser that was removed can still revoke what it released: all its keys of any time count. Whether it may still release is the gate's. */
-  #releaserKeys(name: unknown): readonly PublicKey[] | null {
+  #releaserKeys(name: string): readonly PublicKey[] | string {
     const keys = [...this.#views.values()].flatMap(({ releasers }) =>
       releasers.flatMap((releaser) => (releaser.name === name ? [releaser.key] : [])),
     );
-    return keys.length === 0 ? null : keys;
+    return keys.length === 0 ? `releaser ${name}` : keys;
   }
 
-  async #verifyOne({ kind, jws }: Unverified, keys: readonly PublicKey[]): Promise<Verified<KeptKind> | null> {
+  async #verifyOne({ kind, jws }: FederationRecord, keys: readonly PublicKey[]): Promise<Verified<KeptKind> | null> {
     switch (kind) {
       case 'StudyPlan':
         return remember(this.#plans, await verify('StudyPlan', jws, keys).catch(() => null));
@@ -153,15 +180,4 @@ export class FederationBook {
 function remember<T extends { readonly digest: string }>(map: Map<string, T>, verified: T | null): T | null {
   if (verified !== null) map.set(verified.digest, verified);
   return verified;
-}
-
-function peek(jws: string): Unverified | null {
-  try {
-    const { kind, value } = UNVERIFIED_kindOf(jws);
-    const known = kept.find((name) => name === kind);
-    if (known === undefined || typeof value !== 'object' || value === null) return null;
-    return { jws, kind: known, value: { ...value } };
-  } catch {
-    return null;
-  }
 }

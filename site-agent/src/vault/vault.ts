@@ -31,6 +31,7 @@ export class Vault {
   readonly #tell = new Signal();
   #online = false;
   #lastStatus = '';
+  #federationTrouble: string | null = null;
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(ports: VaultPorts, founding: Founding) {
@@ -135,7 +136,7 @@ export class Vault {
   async #receiveFederation(jws: string): Promise<void> {
     const verified = await this.#book.add(jws).catch((error: unknown) => {
       if (!(error instanceof WardroundError)) throw error;
-      this.#ports.log({ level: 'error', event: 'federation-record', code: error.code, detail: error.message });
+      this.#logFederation(error);
       return [];
     });
     for (const { kind, digest, jws: kept } of verified) {
@@ -145,6 +146,13 @@ export class Vault {
     if (verified.some(({ kind }) => kind === 'Membership')) await this.#writeMemberships();
     await this.#considerPlans();
     this.wake();
+  }
+
+  /** Once for each reason: a flood on the board is none in the log. */
+  #logFederation({ code, message }: WardroundError): void {
+    if (this.#federationTrouble === code) return;
+    this.#federationTrouble = code;
+    this.#ports.log({ level: 'error', event: 'federation-record', code, detail: message });
   }
 
   async #writeMemberships(): Promise<void> {
