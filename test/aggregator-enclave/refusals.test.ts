@@ -229,6 +229,28 @@ describe('one honest site beside one that', () => {
     await world.end();
   });
 
+  it('contributes without end: one refusal for each order, and one for all that name none', async () => {
+    const world = await World.approved();
+    const order = await world.playToOrder();
+    const [a, b, ...rest] = world.sites;
+    for (const weight of [1, 2, 3, 4, 5]) {
+      await a?.contribute(order, { change: (c) => ({ ...c, weight }) });
+      await b?.contribute(order, { change: (c) => ({ ...c, order: String(weight).repeat(64) }) });
+      await world.sync();
+    }
+    const refused = (): unknown[] =>
+      world.published('ContributionRefusal').map(({ value }) => [value.site, value.code]);
+    expect(refused()).toEqual([
+      ['a', 'contribution-weight'],
+      ['b', 'contribution-order'],
+    ]);
+    for (const site of [b, ...rest]) await site?.contribute(order);
+    await world.play();
+    expect(world.published('RoundReceipt')[0]?.value.contributors.map(({ site }) => site)).toEqual(['b', 'c', 'd']);
+    expect(refused().filter((line) => String(line).startsWith('b'))).toHaveLength(1);
+    await world.end();
+  });
+
   it('contributes after the round closed', async () => {
     const world = await World.approved();
     const order = await world.playToOrder();

@@ -67,11 +67,15 @@ export function holdingApprovals({
   return new Map([...session.approvals].filter(([site, { digest }]) => now.get(site)?.digest === digest));
 }
 
-/** Tells the board, and people, which contribution was refused and why; nothing of its content. */
+/**
+ * Tells the board, and people, which contribution was refused and why; nothing of its content. Once for each site and order, and once for
+ * all of a site's that name no order of this session: each is signed and kept, and a hostile site can send any number.
+ */
 export async function refuse(work: SessionWork, contribution: VerifiedContribution, error: unknown): Promise<void> {
   const { context, session } = work;
   const { code } = describeError(error);
   const { site, order, round, attempt } = contribution.value;
+  if (wasRefused(work, site, order)) return;
   context.log({ level: 'warn', code, message: 'refused a contribution', site, round, attempt });
   await context.publish(
     'ContributionRefusal',
@@ -87,6 +91,17 @@ export async function refuse(work: SessionWork, contribution: VerifiedContributi
     },
     session.receiptKey,
   );
+}
+
+function wasRefused({ context, session, orders }: SessionWork, site: string, order: string): boolean {
+  return context.records
+    .of('ContributionRefusal')
+    .some(
+      ({ value }) =>
+        value.session === session.open.digest &&
+        value.site === site &&
+        (value.order === order || (!orders.has(order) && !orders.has(value.order))),
+    );
 }
 
 /** Contributions to this order that nobody decided on yet; each is given out once. */
