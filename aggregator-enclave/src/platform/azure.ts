@@ -2,14 +2,15 @@
 import type { Bytes } from '@wardround/protocol/bytes';
 import { equalBytes, toBase64Url, toHex } from '@wardround/protocol/bytes';
 import { WardroundError } from '@wardround/protocol/errors';
+import type { HclPlatform } from '@wardround/attestation/azure/hcl-report';
 import type { EvidenceItem } from '@wardround/attestation/evidence';
+import { parseTdxQuote } from '@wardround/attestation/tdx/quote';
 import type { Platform } from '../enclave/ports.ts';
 import type { ReadEndorsements } from './bare.ts';
 import { askQuoteService } from './azure-quote-service.ts';
-import { type HclHardware, type HclReport, readHclReport } from './hcl-report.ts';
+import { type ParavisorReport, readParavisorReport } from './hcl-report.ts';
 import { type Hardware, tpmSettings } from './hardware.ts';
 import { oneAtATime } from './one-at-a-time.ts';
-import { readTdQuote } from './td-quote.ts';
 import { azure, Tpm, tpmQuoteItem } from './tpm2-tools.ts';
 
 export interface AzureSettings {
@@ -22,14 +23,14 @@ export interface AzureSettings {
 const looks = 40;
 const pauseMilliseconds = 250;
 
-/** @throws WardroundError those of `Tpm` and `readHclReport`, `hcl-report-stale` */
+/** @throws WardroundError those of `Tpm` and `readParavisorReport`, `hcl-report-stale` */
 export async function azureSnpPlatform(hardware: Hardware, settings: AzureSettings): Promise<Platform> {
   return await begin(hardware, { ...settings, kind: 'azureSnpVtpm', quoteOf: async () => await Promise.resolve([]) });
 }
 
 /**
  * @param settings `quoteService`: whether the enclave may speak to Azure's link-local quoting service, without which there is no quote
- * @throws WardroundError as {@link azureSnpPlatform}, `quote-service-none`, those of `askQuoteService`, `td-quote-malformed`, `td-quote-other`
+ * @throws WardroundError as {@link azureSnpPlatform}, `quote-service-none`, those of `askQuoteService`, those of `parseTdxQuote`, `td-quote-other`
  */
 export async function azureTdxPlatform(
   hardware: Hardware,
@@ -60,11 +61,11 @@ async function begin(
     ...settings
   }: AzureSettings & {
     readonly kind: 'azureSnpVtpm' | 'azureTdxVtpm';
-    readonly quoteOf: (report: HclReport) => Promise<readonly EvidenceItem[]>;
+    readonly quoteOf: (report: ParavisorReport) => Promise<readonly EvidenceItem[]>;
   },
 ): Promise<Platform> {
   const tpm = new Tpm(tpmSettings(hardware, { tcti: settings.tcti, attestationKey: azure.attestationKey }));
-  const on: HclHardware = kind === 'azureSnpVtpm' ? 'sevSnp' : 'tdx';
+  const on: HclPlatform = kind === 'azureSnpVtpm' ? 'snp' : 'tdx';
   const exclusively = oneAtATime();
   const attest: Platform['attest'] = async (reportData) =>
     await exclusively(async () => {
@@ -74,25 +75,25 @@ async function begin(
       const item = tpmQuoteItem(quote, { hclReport: report.bytes, bank: 'sha256', eventLog });
       return { items: [...(await quoteOf(report)), item], endorsements: await settings.collateral() };
     });
-  const { measurement } = readHclReport(await tpm.readNv(azure.hclReport), on);
+  const { measurement } = readParavisorReport(await tpm.readNv(azure.hclReport), on);
   const { pcrs } = await tpm.quote(new Uint8Array(64));
   await attest(new Uint8Array(64));
   return { kind, measurement, registers: { bank: 'sha256', values: pcrs.map(({ value }) => value) }, attest };
 }
 
 interface ReportRequest {
-  readonly on: HclHardware;
+  readonly on: HclPlatform;
   readonly reportData: Bytes;
   readonly hardware: Hardware;
   readonly userData: AzureSettings['userData'];
 }
 
 /** The paravisor makes its next report some time after the user data were written. The quote carries the binding in either case. */
-async function readReport(tpm: Tpm, { on, reportData, hardware, userData }: ReportRequest): Promise<HclReport> {
-  if (userData === 'asBooted') return readHclReport(await tpm.readNv(azure.hclReport), on);
+async function readReport(tpm: Tpm, { on, reportData, hardware, userData }: ReportRequest): Promise<ParavisorReport> {
+  if (userData === 'asBooted') return readParavisorReport(await tpm.readNv(azure.hclReport), on);
   await tpm.writeUserData(reportData);
   for (let look = 0; look < looks; look += 1) {
-    const report = readHclReport(await tpm.readNv(azure.hclReport), on);
+    const report = readParavisorReport(await tpm.readNv(azure.hclReport), on);
     if (report.userData === toHex(reportData)) return report;
     await hardware.pause(pauseMilliseconds);
   }
@@ -105,11 +106,11 @@ async function readReport(tpm: Tpm, { on, reportData, hardware, userData }: Repo
 
 async function tdQuote(
   { quoteService, timeoutMilliseconds }: Hardware,
-  { tdReport }: HclReport,
+  { hardwareReport: tdReport }: ParavisorReport,
 ): Promise<EvidenceItem> {
   const quote = await askQuoteService(quoteService, { tdReport, timeoutMilliseconds });
   // REPORTDATA of a TDREPORT: REPORTMACSTRUCT @128 (Intel TDX Module ABI).
-  if (!equalBytes(readTdQuote(quote).reportData, tdReport.subarray(128, 192))) {
+  if (!equalBytes(parseTdxQuote(quote).td.reportData, tdReport.subarray(128, 192))) {
     throw new WardroundError('td-quote-other', 'the quote is of another TD’s report', { action: 'retry' });
   }
   return { type: 'tdx', quote: toBase64Url(quote), eventLog: 'none' };

@@ -3,13 +3,13 @@ import type { Bytes } from '@wardround/protocol/bytes';
 import { equalBytes, toBase64Url, toHex } from '@wardround/protocol/bytes';
 import { WardroundError } from '@wardround/protocol/errors';
 import { parseSnpReport } from '@wardround/attestation/snp/report';
+import { parseTdxQuote } from '@wardround/attestation/tdx/quote';
 import type { Endorsement } from '@wardround/attestation/evidence';
 import type { Platform } from '../enclave/ports.ts';
 import { readCcel } from './ccel.ts';
 import { type TsmSettings, tsmCollector } from './configfs-tsm.ts';
 import type { Hardware } from './hardware.ts';
 import { parseSnpCertificateTable } from './snp-certificate-table.ts';
-import { readTdQuote } from './td-quote.ts';
 
 /** Read anew for each bundle: an administrator refreshes them while the enclave runs. */
 export type ReadEndorsements = () => Promise<readonly Endorsement[]>;
@@ -39,7 +39,7 @@ export async function sevSnpPlatform(
   });
 }
 
-/** @throws WardroundError those of `tsmCollector` and `readCcel`, `td-quote-malformed`, `tsm-report-other` */
+/** @throws WardroundError those of `tsmCollector`, `parseTdxQuote` and `readCcel`, `tsm-report-other` */
 export async function tdxPlatform(
   { files, tsmRoot: root, acpiTables }: Hardware,
   { collateral }: { collateral: ReadEndorsements },
@@ -47,13 +47,13 @@ export async function tdxPlatform(
   const ask = tsmCollector({ files, root, provider: 'tdx_guest', privilegeLevel: null });
   return await begin('tdx', async (reportData) => {
     const { report: quote } = await ask(reportData);
-    const parsed = readTdQuote(quote);
-    requireAnswer(parsed.reportData, reportData);
+    const { td } = parseTdxQuote(quote);
+    requireAnswer(td.reportData, reportData);
     const log = await readCcel(files, acpiTables);
     return {
       items: [{ type: 'tdx', quote: toBase64Url(quote), eventLog: log === 'none' ? 'none' : toBase64Url(log) }],
       endorsements: await collateral(),
-      measurement: toHex(parsed.mrtd),
+      measurement: toHex(td.mrTd),
     };
   });
 }

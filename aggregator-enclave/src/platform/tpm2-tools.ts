@@ -168,7 +168,10 @@ export class Tpm {
   }
 
   async #file(directory: string, { name, max }: { name: string; max: number }): Promise<Bytes> {
-    return await this.#settings.files.read(join(directory, name), max);
+    return await this.#settings.files.read(join(directory, name), max).catch((cause: unknown) => {
+      if (errnoOf(cause) === null) throw cause;
+      throw new WardroundError('tpm-quote', 'the program left no answer', { where: name, cause });
+    });
   }
 
   /** 0700: quotes are no secret, but nobody else shall exchange the files between two programs. */
