@@ -114,9 +114,17 @@ interface ImageSubject extends Moment {
 
 /** One image as a whole: never the kernel of one and the initial file system of another. */
 function requireImage(candidates: readonly PcrImage[], subject: ImageSubject): void {
-  const refusals = candidates.map((image) => firstRefusal(image, subject));
-  const best = refusals.toSorted((left, right) => (right?.index ?? Infinity) - (left?.index ?? Infinity))[0];
-  if (best !== undefined) throw best.error;
+  let furthest: Refusal | undefined;
+  for (const image of candidates) {
+    const waivers: string[] = [];
+    const refusal = firstRefusal(image, { ...subject, note: (text) => waivers.push(text) });
+    if (refusal === undefined) {
+      if (waivers.length > 0) subject.note(waivers.join('; '));
+      return;
+    }
+    if (furthest === undefined || refusal.index > furthest.index) furthest = refusal;
+  }
+  throw furthest?.error ?? new WardroundError('tpm-pcr-selection', 'no accepted image');
 }
 
 interface Refusal {
@@ -124,11 +132,12 @@ interface Refusal {
   readonly error: WardroundError;
 }
 
+/** Registers in ascending order, so that the image which got furthest says what is wrong. */
 function firstRefusal({ pcrs }: PcrImage, subject: ImageSubject): Refusal | undefined {
   for (const [text, rule] of Object.entries(pcrs)) {
     const index = Number(text);
     try {
-      requireRegister(index, rule, subject);
+      requireRegister(index, rule, { ...subject, note: (reason) => subject.note(`PCR ${index} ${reason}`) });
     } catch (error) {
       if (error instanceof WardroundError) return { index, error };
       throw error;

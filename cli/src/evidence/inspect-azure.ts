@@ -1,4 +1,5 @@
 // `evidence inspect --kind azure-snp|azure-tdx`: a file of an Azure confidential VM: HCL report, hardware evidence, vTPM quote.
+import { WardroundError } from '@wardround/protocol/errors';
 import { parseAzureEvidence } from '@wardround/attestation/azure/evidence-file';
 import type { HclFields } from '@wardround/attestation/azure/inspect';
 import { inspectAzureSnp } from '@wardround/attestation/azure/inspect';
@@ -7,6 +8,7 @@ import { amdRoots } from '@wardround/attestation/roots';
 import { noCollateral } from '@wardround/attestation/tdx/collateral';
 import { readCollateralFile } from '@wardround/attestation/tdx/collateral-file';
 import { intelRoots } from '@wardround/attestation/tdx/roots';
+import { readBytes } from './files.ts';
 import { eventLogOf, nonceOf, tpmFieldLines } from './inspect-tpm.ts';
 import { tdxFieldLines } from './inspect-tdx.ts';
 import type { InspectKind } from './kinds.ts';
@@ -28,7 +30,7 @@ export const inspectAzureSnpFile: InspectKind = {
   accepts: { needs: [], takes: ['cert', 'chain', 'crl', 'nonce', 'eventLog'], file: 'needed' },
   inspect: async (inputs, at) => {
     const [file, certificates, chain, crls] = await Promise.all([
-      inputs.argument(),
+      fileOf(inputs),
       inputs.all('cert'),
       inputs.all('chain'),
       inputs.all('crl'),
@@ -54,7 +56,7 @@ export const inspectAzureSnpFile: InspectKind = {
 export const inspectAzureTdxFile: InspectKind = {
   accepts: { needs: [], takes: ['collateral', 'crl', 'nonce', 'eventLog'], file: 'needed' },
   inspect: async (inputs, at) => {
-    const [file, extraCrls] = await Promise.all([inputs.argument(), inputs.all('crl')]);
+    const [file, extraCrls] = await Promise.all([fileOf(inputs), inputs.all('crl')]);
     const inspection = inspectAzureTdx({
       evidence: parseAzureEvidence(file),
       collateral: inputs.has('collateral') ? readCollateralFile(await inputs.bytes('collateral')) : noCollateral,
@@ -72,6 +74,11 @@ export const inspectAzureTdxFile: InspectKind = {
     return { inspection, says, unreadable };
   },
 };
+
+async function fileOf({ file }: Inputs): Promise<Buffer> {
+  if (file === undefined) throw new WardroundError('argument-missing', 'the evidence is a file, given as an argument');
+  return await readBytes(file);
+}
 
 async function freshness(inputs: Inputs): Promise<{
   readonly nonce: Uint8Array | undefined;

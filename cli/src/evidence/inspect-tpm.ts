@@ -89,6 +89,9 @@ export function tpmFieldLines(fields: TpmFields | null): readonly string[] {
   const { attestationKey: key, signature, pcrs, eventLog } = fields;
   const algorithm = key?.algorithm.type === 'rsa' ? `RSA-${key.algorithm.bits}` : (key?.algorithm.curve ?? 'unknown');
   return [
+    ...(key?.origin === 'bare'
+      ? ['NOBODY VOUCHES FOR THIS KEY: whoever holds it signed the quote, which need not be a TPM.', '']
+      : []),
     'the quote says',
     `  extra data   ${fields.extraData}`,
     `  boots        reset ${fields.resetCount}, restart ${fields.restartCount}`,

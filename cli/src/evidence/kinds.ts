@@ -1,8 +1,10 @@
 // The sorts of evidence that `evidence inspect` knows, each in a file of its own.
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Step } from '@wardround/attestation/steps';
+import { inspectAzureSnpFile, inspectAzureTdxFile } from './inspect-azure.ts';
 import { inspectSnpFiles } from './inspect-snp.ts';
 import { inspectTdxFiles } from './inspect-tdx.ts';
+import { inspectTpmFiles } from './inspect-tpm.ts';
 import type { Accepts, Inputs } from './options.ts';
 
 /** What every inspection says, whatever the hardware; `fields` differ. */
@@ -30,6 +32,9 @@ export interface InspectKind {
 const kinds: ReadonlyMap<string, InspectKind> = new Map([
   ['snp', inspectSnpFiles],
   ['tdx', inspectTdxFiles],
+  ['tpm', inspectTpmFiles],
+  ['azure-snp', inspectAzureSnpFile],
+  ['azure-tdx', inspectAzureTdxFile],
 ]);
 
 export const kindNames: readonly string[] = [...kinds.keys()];

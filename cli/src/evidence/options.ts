@@ -18,6 +18,10 @@ export const inspectOptions = {
   pckCrlChain: 'that authority and its root, PEM or DER (may be repeated)',
   rootCrl: 'revocation list of the root, PEM or DER',
   eventLog: 'the event log that firmware left',
+  nonce: 'the nonce that the evidence must answer, in hex',
+  signature: 'the signature over the quote, as the TPM made it, or bare',
+  pcrs: 'the register values: JSON, or as tpm2_quote and tpm2_pcrread write them',
+  ak: 'the key that signed the quote: a public key or a certificate, PEM or DER',
 } as const;
 
 export type InspectOption = keyof typeof inspectOptions;
