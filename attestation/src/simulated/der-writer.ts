@@ -22,7 +22,8 @@ export function derBitString(bytes: Uint8Array): Bytes {
   return derElement(derTags.bitString, concatBytes(Uint8Array.of(0), bytes));
 }
 
-function derElement(tag: number, value: Uint8Array): Bytes {
+/** Any other element; `tag` is one byte. */
+export function derElement(tag: number, value: Uint8Array): Bytes {
   const { byteLength } = value;
   if (byteLength < 0x80) return concatBytes(Uint8Array.of(tag, byteLength), value);
   if (byteLength < 0x100) return concatBytes(Uint8Array.of(tag, 0x81, byteLength), value);

@@ -2,6 +2,7 @@
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Step } from '@wardround/attestation/steps';
 import { inspectAzureSnpFile, inspectAzureTdxFile } from './inspect-azure.ts';
+import { inspectNvidiaFiles } from './inspect-nvidia.ts';
 import { inspectSnpFiles } from './inspect-snp.ts';
 import { inspectTdxFiles } from './inspect-tdx.ts';
 import { inspectTpmFiles } from './inspect-tpm.ts';
@@ -32,6 +33,7 @@ export interface InspectKind {
 const kinds: ReadonlyMap<string, InspectKind> = new Map([
   ['snp', inspectSnpFiles],
   ['tdx', inspectTdxFiles],
+  ['nvidia', inspectNvidiaFiles],
   ['tpm', inspectTpmFiles],
   ['azure-snp', inspectAzureSnpFile],
   ['azure-tdx', inspectAzureTdxFile],

@@ -21,6 +21,8 @@ export const inspectOptions = {
   nonce: 'the nonce that the evidence must answer, in hex',
   signature: 'the signature over the quote, as the TPM made it, or bare',
   pcrs: 'the register values: JSON, or as tpm2_quote and tpm2_pcrread write them',
+  rim: 'a reference manifest of the vendor: XML (may be repeated)',
+  ocsp: 'an OCSP answer, DER (may be repeated)',
   ak: 'the key that signed the quote: a public key or a certificate, PEM or DER',
 } as const;
 
