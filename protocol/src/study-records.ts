@@ -6,6 +6,10 @@ import { WardroundError } from './errors.ts';
 import { type FederationView, requireSite } from './federation-view.ts';
 import { parseDocument } from './jws.ts';
 import type { PublicKey } from './keys.ts';
+import { quorum } from './quorum.ts';
+import { SessionShelf } from './session-shelf.ts';
+import { SiteBudget } from './site-budget.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 type Records = { [K in DocumentKind]?: Map<string, Verified<K>> };
 type SiteKeyName = 'approval' | 'agent' | 'witness';
@@ -33,27 +37,53 @@ const enclaveKinds: ReadonlySet<DocumentKind> = new Set([
   'StudyStop',
 ]);
 
-/** Records that cannot be judged yet (their session is unknown) wait; a hostile board must not fill memory with them. */
-const maxWaiting = 10_000;
-const maxWaitingCharacters = 64 * 1024 * 1024;
+export interface StudyRecordsParts {
+  /** The view that the plan's `membership` names: a study's keys do not change under it. */
+  readonly federation: FederationView;
+  readonly plan: Verified<'StudyPlan'>;
+  /** Whose records these are: offers of evidence to other sites are large, prove nothing to this one, and are passed over. */
+  readonly site?: string;
+  /** Called once with each record that stays: a site's at once, a session's when somebody vouches for it. */
+  readonly onLasting?: (record: Verified<DocumentKind>) => void;
+}
+
+/** Who must have signed a record, or which record must be known first to say so. */
+type Judged =
+  | { readonly kind: DocumentKind; readonly keys: readonly PublicKey[]; readonly owner: Owner }
+  | { readonly waitsFor: string };
+
+/** Whose place a record takes; a challenge makes a place of its own. */
+type Owner = { readonly site: string } | { readonly challenge: string } | null;
 
 /**
  * What a study's board says, verified. `add` takes each record once; `of` and `byDigest` read. The caller still owes every check that is
  * more than "this party signed this": rounds, nonces, evidence, consent.
+ *
+ * Sessions that neither the caller (`prove`) nor a quorum's cosignatures vouch for are kept within bounds, and may be given up again.
  */
 export class StudyRecords {
   readonly federation: FederationView;
   readonly plan: Verified<'StudyPlan'>;
+  readonly #parts: StudyRecordsParts;
   readonly #records: Records = {};
   readonly #seen = new Set<string>();
-  #waiting: string[] = [];
-  /** Their lengths together. */
-  #waitingCharacters = 0;
+  readonly #waiting = new WaitingRoom();
+  readonly #shelf: SessionShelf;
+  readonly #sites: SiteBudget;
+  /** Who answered each challenge, and who cosigned each receipt. */
+  readonly #answers = new Map<string, Set<string>>();
+  readonly #cosigners = new Map<string, Set<string>>();
+  readonly #revisions = new Map<DocumentKind, number>();
 
-  /** `federation` is the view that the plan's `membership` names: a study's keys do not change under it. */
-  constructor({ federation, plan }: { federation: FederationView; plan: Verified<'StudyPlan'> }) {
-    this.federation = federation;
-    this.plan = plan;
+  constructor(parts: StudyRecordsParts) {
+    this.#parts = parts;
+    this.federation = parts.federation;
+    this.plan = parts.plan;
+    this.#sites = new SiteBudget(parts.plan.value);
+    this.#shelf = new SessionShelf((challenge, records) => ({
+      cosigned: Math.max(0, ...records.map(({ digest }) => this.#cosigners.get(digest)?.size ?? 0)),
+      answered: this.#answers.get(challenge)?.size ?? 0,
+    }));
   }
 
   get study(): string {
@@ -63,20 +93,20 @@ export class StudyRecords {
   /**
    * Verifies and keeps one record; true when anything became known that was not. A record of a session that is not known yet waits for it.
    *
-   * @throws WardroundError `record-kind`, `record-study`, `member-unknown`, `record-roster`, `record-waiting`, and those of `verify`
+   * @throws WardroundError `record-kind`, `record-study`, `member-unknown`, `record-roster`, `record-waiting`, `record-flood`,
+   * `session-flood`, and those of `verify`
    */
   async add(jws: string): Promise<boolean> {
     if (this.#seen.has(jws)) return false;
-    const keys = this.#keysFor(jws);
-    if (keys === null) {
-      this.#wait(jws);
+    const judged = this.#judge(jws);
+    if (judged === null) return false;
+    if ('waitsFor' in judged) {
+      this.#waiting.put(jws, judged.waitsFor);
       return false;
     }
-    await this.#keep(jws, keys);
-    this.#seen.add(jws);
-    // Nothing else is waited for: otherwise each record would cost a reading of all that wait.
-    if (keys.kind === 'SessionChallenge' || keys.kind === 'SessionOpen') await this.#retryWaiting();
-    return true;
+    const kept = await this.#keep(jws, judged);
+    if (kept !== null) await this.#takeWaiting(kept.digest);
+    return kept !== null;
   }
 
   /** All records of a kind, in order of arrival. */
@@ -88,6 +118,17 @@ export class StudyRecords {
     return this.#map(kind).get(digest);
   }
 
+  /** A number that becomes another whenever records of this kind come or go. */
+  revisionOf(kind: DocumentKind): number {
+    return this.#revisions.get(kind) ?? 0;
+  }
+
+  /** The caller vouches for this session (digest of its SessionOpen): it verified its enclave, is it, or knew it before. */
+  prove(session: string): void {
+    const open = this.byDigest('SessionOpen', session);
+    if (open !== undefined) this.#prove(open.value.challenge);
+  }
+
   #map<K extends DocumentKind>(kind: K): Map<string, Verified<K>> {
     const existing: Records[K] = this.#records[kind];
     if (existing !== undefined) return existing;
@@ -96,63 +137,99 @@ export class StudyRecords {
     return created;
   }
 
-  #wait(jws: string): void {
-    if (this.#waiting.includes(jws)) return;
-    const characters = this.#waitingCharacters + jws.length;
-    if (this.#waiting.length >= maxWaiting || characters > maxWaitingCharacters) {
-      throw new WardroundError('record-waiting', 'too many records name sessions that nobody opened', {
-        expected: `at most ${maxWaiting}, of ${maxWaitingCharacters} characters`,
-      });
-    }
-    this.#waiting.push(jws);
-    this.#waitingCharacters = characters;
-  }
-
-  async #retryWaiting(): Promise<void> {
-    for (let progress = true; progress;) {
-      progress = false;
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const jws of waiting) {
-        const keys = this.#keysFor(jws);
-        if (keys === null) {
-          this.#waiting.push(jws);
-          continue;
-        }
-        this.#waitingCharacters -= jws.length;
-        // A record that turns out bad once its session is known is dropped: nobody is waiting for the error any more.
-        progress =
-          (await this.#keep(jws, keys).then(
-            () => true,
-            () => false,
-          )) || progress;
-        this.#seen.add(jws);
-      }
+  /** What waited for this record, and what waited for that. Of one that turns out bad nobody waits for the error any more. */
+  async #takeWaiting(digest: string): Promise<void> {
+    const ready = [...this.#waiting.takeAll(digest)];
+    for (const jws of ready) {
+      const kept = await this.#keepWaiting(jws).catch(() => null);
+      if (kept !== null) ready.push(...this.#waiting.takeAll(kept.digest));
     }
   }
 
-  async #keep(jws: string, { kind, keys }: { kind: DocumentKind; keys: readonly PublicKey[] }): Promise<void> {
-    const verified = await verify(kind, jws, keys);
+  async #keepWaiting(jws: string): Promise<Verified<DocumentKind> | null> {
+    const judged = this.#judge(jws);
+    return judged === null || 'waitsFor' in judged ? null : await this.#keep(jws, judged);
+  }
+
+  /** Null where it is known, or was given up at once. */
+  async #keep(
+    jws: string,
+    { kind, keys, owner }: Extract<Judged, { kind: DocumentKind }>,
+  ): Promise<Verified<DocumentKind> | null> {
+    if (owner !== null && 'site' in owner) this.#sites.requirePlace(owner.site, kind, jws.length);
+    else if (owner !== null) this.#shelf.requirePlace(owner.challenge, kind, jws.length);
+    const verified: Verified<DocumentKind> = await verify(kind, jws, keys);
     const map: Map<string, Verified<DocumentKind>> = this.#map(kind);
-    if (!map.has(verified.digest)) map.set(verified.digest, verified);
+    if (map.has(verified.digest)) return null;
+    map.set(verified.digest, verified);
+    this.#seen.add(jws);
+    this.#changed(kind);
+    if (owner !== null && 'site' in owner) this.#keepOfSite(verified, owner.site);
+    else this.#keepOfSession(verified, owner?.challenge ?? verified.digest);
+    return map.has(verified.digest) ? verified : null;
   }
 
-  /** The keys that may sign this record; null when that cannot be known yet. */
-  #keysFor(jws: string): { kind: DocumentKind; keys: readonly PublicKey[] } | null {
+  #keepOfSite(record: Verified<DocumentKind>, site: string): void {
+    this.#sites.take(site, record.kind, record.jws.length);
+    if (isKind(record, 'ResumeStatement')) note(this.#answers, record.value.challenge, site);
+    if (isKind(record, 'Cosignature')) {
+      note(this.#cosigners, record.value.receipt, site);
+      this.#proveByReceipt(record.value.receipt);
+    }
+    this.#parts.onLasting?.(record);
+  }
+
+  #keepOfSession(record: Verified<DocumentKind>, challenge: string): void {
+    if (this.#shelf.isProven(challenge)) {
+      this.#parts.onLasting?.(record);
+      return;
+    }
+    for (const { kind, digest, jws } of this.#shelf.put(challenge, record)) {
+      this.#map(kind).delete(digest);
+      this.#seen.delete(jws);
+      this.#changed(kind);
+    }
+    if (record.kind === 'RoundReceipt') this.#proveByReceipt(record.digest);
+  }
+
+  /** A quorum cosigned it, honest sites among them: each verified the enclave. */
+  #proveByReceipt(digest: string): void {
+    const { roster } = this.plan.value.sites;
+    const needed = quorum(roster.length, this.federation.colludingSites);
+    if ((this.#cosigners.get(digest)?.size ?? 0) < needed) return;
+    const receipt = this.byDigest('RoundReceipt', digest);
+    if (receipt !== undefined) this.prove(receipt.value.session);
+  }
+
+  #prove(challenge: string): void {
+    if (this.#shelf.isProven(challenge)) return;
+    for (const record of this.#shelf.prove(challenge)) this.#parts.onLasting?.(record);
+  }
+
+  #changed(kind: DocumentKind): void {
+    this.#revisions.set(kind, this.revisionOf(kind) + 1);
+  }
+
+  /** Null for what is passed over. */
+  #judge(jws: string): Judged | null {
     const { kind, value } = UNVERIFIED_kindOf(jws);
     if (documentKinds[kind].topic !== 'study')
       throw new WardroundError('record-kind', 'not a record of a study', { got: kind });
     this.#requireThisStudy(value);
-    if (kind === 'Approval') return { kind, keys: this.#approvalKeys(parse('Approval', value)) };
-    if (kind === 'SessionChallenge') return { kind, keys: [parse('SessionChallenge', value).receiptKey] };
-    if (kind === 'SessionOpen') return this.#sessionOpenKeys(parse('SessionOpen', value));
-    if (enclaveKinds.has(kind)) return this.#enclaveKeys(kind, value);
+    const { site, session } = readNames(value);
+    if (kind === 'Approval') {
+      return { kind, keys: this.#approvalKeys(parse('Approval', value)), owner: { site } };
+    }
+    if (kind === 'SessionChallenge') return { kind, keys: [parse('SessionChallenge', value).receiptKey], owner: null };
+    if (kind === 'SessionOpen') return this.#judgeSessionOpen(parse('SessionOpen', value));
+    if (kind === 'EvidenceOffer' && this.#parts.site !== undefined && site !== this.#parts.site) return null;
+    if (enclaveKinds.has(kind)) return this.#judgeEnclaves(kind, session);
     const keyName: SiteKeyName | undefined = Object.hasOwn(siteKinds, kind)
       ? siteKinds[kind as keyof typeof siteKinds]
       : undefined;
     if (keyName === undefined)
       throw new WardroundError('record-kind', 'nobody signs this kind in a study', { got: kind });
-    return { kind, keys: [this.#rosterSite(siteNameOf(value)).keys[keyName]] };
+    return { kind, keys: [this.#rosterSite(site).keys[keyName]], owner: { site } };
   }
 
   #requireThisStudy(value: unknown): void {
@@ -170,9 +247,9 @@ export class StudyRecords {
     return approval.under.authority === 'person' ? [keys.approval] : [keys.agent];
   }
 
-  #sessionOpenKeys(open: DocumentOf<'SessionOpen'>): { kind: 'SessionOpen'; keys: readonly PublicKey[] } | null {
+  #judgeSessionOpen(open: DocumentOf<'SessionOpen'>): Judged {
     const challenge = this.byDigest('SessionChallenge', open.challenge);
-    if (challenge === undefined) return null;
+    if (challenge === undefined) return { waitsFor: open.challenge };
     if (challenge.value.receiptKey.x !== open.receiptKey.x) {
       throw new WardroundError(
         'session-key',
@@ -180,12 +257,13 @@ export class StudyRecords {
         { action: 'stop' },
       );
     }
-    return { kind: 'SessionOpen', keys: [open.receiptKey] };
+    return { kind: 'SessionOpen', keys: [open.receiptKey], owner: { challenge: open.challenge } };
   }
 
-  #enclaveKeys(kind: DocumentKind, value: unknown): { kind: DocumentKind; keys: readonly PublicKey[] } | null {
-    const open = this.byDigest('SessionOpen', readNames(value).session);
-    return open === undefined ? null : { kind, keys: [open.value.receiptKey] };
+  #judgeEnclaves(kind: DocumentKind, session: string): Judged {
+    const open = this.byDigest('SessionOpen', session);
+    if (open === undefined) return { waitsFor: session };
+    return { kind, keys: [open.value.receiptKey], owner: { challenge: open.value.challenge } };
   }
 
   #rosterSite(name: string): ReturnType<typeof requireSite> {
@@ -204,8 +282,12 @@ function parse<K extends 'Approval' | 'SessionChallenge' | 'SessionOpen'>(kind: 
   return value as DocumentOf<K>;
 }
 
-function siteNameOf(value: unknown): string {
-  return readNames(value).site;
+function isKind<K extends DocumentKind>(record: Verified<DocumentKind>, kind: K): record is Verified<K> {
+  return record.kind === kind;
+}
+
+function note(map: Map<string, Set<string>>, name: string, site: string): void {
+  map.set(name, (map.get(name) ?? new Set()).add(site));
 }
 
 /** The names by which a record is routed, read without trust; the schema is applied when its signature is verified. */

@@ -73,6 +73,7 @@ export class StudyContext {
   async publish<K extends DocumentKind>(kind: K, value: DocumentOf<K>, key: SigningKey): Promise<Verified<K>> {
     const signed = await sign(kind, value, key);
     await this.records.add(signed.jws);
+    if (kind === 'SessionOpen') this.records.prove(signed.digest);
     this.#published.push(signed.jws);
     await this.#put(signed.jws);
     return signed;

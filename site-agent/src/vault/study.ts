@@ -32,6 +32,11 @@ export interface Check {
   readonly detail: string;
 }
 
+/** What a status says, as it is remembered. */
+function nameOf(code: string, check: string | null, { session, round, attempt }: Saying): string {
+  return [code, check, session, round, attempt].join(' ');
+}
+
 function waiversOf(policy: Policy): readonly Weakness[] {
   return policyWeaknesses(policy).some(({ name }) => name === 'waiver') ? ['policyWaiver'] : [];
 }
@@ -52,6 +57,11 @@ export class Study {
   #data: Promise<StudyData> | null = null;
   #dataFor: string | null = null;
   #heard = 0;
+  /** What this process itself said. */
+  readonly #said = new Set<string>();
+  /** Refusals that were said before this process started, and hold still. */
+  readonly #stillRefused = new Set<string>();
+  #hasSummed = false;
   #chain: { readonly receipts: number; readonly cosignatures: number; readonly chain: Chain } | null = null;
   check: Check | null = null;
 
@@ -59,12 +69,13 @@ export class Study {
     ports: VaultPorts;
     book: FederationBook;
     records: StudyRecords;
+    keeper: RecordKeeper;
     published: () => void;
   }) {
     this.ports = parts.ports;
     this.book = parts.book;
     this.records = parts.records;
-    this.#keeper = new RecordKeeper(parts.ports, parts.records);
+    this.#keeper = parts.keeper;
     this.#published = parts.published;
   }
 
@@ -77,9 +88,11 @@ export class Study {
     published: () => void;
   }): Promise<Study> {
     const { plan, federation, ...rest } = parts;
-    const study = new Study({ ...rest, records: new StudyRecords({ federation, plan }) });
-    await study.#keeper.restore();
-    return study;
+    const keeper = new RecordKeeper(rest.ports, plan.digest);
+    const onLasting = (record: Verified<DocumentKind>): void => keeper.keep(record);
+    const records = new StudyRecords({ federation, plan, site: rest.ports.site, onLasting });
+    await keeper.restore(records);
+    return new Study({ ...rest, records, keeper });
   }
 
   get digest(): string {
@@ -107,7 +120,6 @@ export class Study {
       this.ports.log({ level: 'debug', event: 'record-refused', study: this.digest, code: error.code });
       return false;
     }
-    this.#keeper.keepNew();
     this.#hear(UNVERIFIED_kindOf(jws).kind);
     return true;
   }
@@ -142,8 +154,9 @@ export class Study {
   /** One status, said once. */
   async say(code: SiteStatusCode, check: string | null, about: Saying): Promise<void> {
     const { session, round, attempt } = about;
-    const what = [code, check, session, round, attempt].join(' ');
+    const what = nameOf(code, check, about);
     if (this.ports.state.hasSaid(this.digest, what)) return;
+    this.#said.add(what);
     const names = { federation: this.records.federation.federation, study: this.digest, site: this.site };
     const statedAt = this.ports.now().toISOString();
     const status = await sign(
@@ -159,9 +172,13 @@ export class Study {
   async refuse(error: unknown, subject: string, about: Saying): Promise<void> {
     if (!(error instanceof GateRefusal)) throw error;
     const { session, round, attempt } = about;
+    const what = nameOf(error.status, error.code, about);
+    const isOld = this.ports.state.hasSaid(this.digest, what) && !this.#said.has(what);
+    if (isOld) this.#stillRefused.add(what);
     this.failed(error, {
       subject,
       event: error.status,
+      level: isOld ? 'debug' : 'warn',
       about: {
         ...(session === null ? {} : { session }),
         ...(round === null ? {} : { round }),
@@ -182,7 +199,7 @@ export class Study {
     }: {
       readonly subject: string;
       readonly event: string;
-      readonly level?: 'warn' | 'error';
+      readonly level?: 'debug' | 'warn' | 'error';
       readonly about?: Pick<LogEvent, 'session' | 'round' | 'attempt'>;
     },
   ): void {
@@ -192,9 +209,17 @@ export class Study {
       this.ports.log({ level, event, study: this.digest, code, detail: message, ...about });
   }
 
+  /** Ends a pass. A process that starts anew judges anew what was refused before it: one line says so, not one for each. */
+  sumUp(): void {
+    if (this.#hasSummed || this.#stillRefused.size === 0) return;
+    this.#hasSummed = true;
+    const detail = `${this.#stillRefused.size} from before this start`;
+    this.ports.log({ level: 'info', event: 'refusals-hold', study: this.digest, detail });
+  }
+
   chain(): Chain {
-    const receipts = this.records.of('RoundReceipt').length;
-    const cosignatures = this.records.of('Cosignature').length;
+    const receipts = this.records.revisionOf('RoundReceipt');
+    const cosignatures = this.records.revisionOf('Cosignature');
     if (this.#chain?.receipts !== receipts || this.#chain.cosignatures !== cosignatures) {
       this.#chain = { receipts, cosignatures, chain: chainOf(this.records, this.site) };
     }

@@ -208,6 +208,7 @@ export class Vault {
       if (!(error instanceof WardroundError) || hasCode(error, 'channel-closed')) throw error;
       study.failed(error, { subject: study.digest, event: 'study-trouble', level: 'error' });
     }
+    study.sumUp();
   }
 
   /** One at a time, each with what is true when its turn comes. */

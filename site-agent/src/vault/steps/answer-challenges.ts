@@ -2,22 +2,38 @@
 import { toHex } from '@wardround/protocol/bytes';
 import type { ResumeStatement } from '@wardround/protocol/documents/session';
 import { sign, type Verified } from '@wardround/protocol/documents/signed';
+import { WardroundError } from '@wardround/protocol/errors';
 import { newestRound } from '../../gate/chain.ts';
 import type { Study } from '../study.ts';
 
 /** Anybody with a connection may challenge; only the newest few are answered, so that a flood gets a trickle. */
 const answeredChallenges = 4;
+/** An answer is signed and durable, and lets a session that nobody verified take a place. An honest enclave asks when it starts. */
+const mostAnswers = 120;
+const answersPeriodMs = 60 * 60 * 1000;
 
 export async function answerChallenges(study: Study): Promise<void> {
-  const newest = study.records.of('SessionChallenge').slice(-answeredChallenges);
-  for (const challenge of newest) {
-    if (!hasAnswered(study, challenge)) await answer(study, challenge);
+  const { records, site, ports } = study;
+  const own = records.of('ResumeStatement').filter(({ value }) => value.site === site);
+  const answered = new Set(own.map(({ value }) => value.challenge));
+  const since = ports.now().getTime() - answersPeriodMs;
+  let left = mostAnswers - own.filter(({ value }) => Date.parse(value.statedAt) > since).length;
+  for (const challenge of records.of('SessionChallenge').slice(-answeredChallenges)) {
+    if (answered.has(challenge.digest)) continue;
+    if (left <= 0) {
+      study.failed(challengeFlood, { subject: 'challenges', event: 'challenges-unanswered' });
+      return;
+    }
+    await answer(study, challenge);
+    left -= 1;
   }
 }
 
-function hasAnswered({ records, site }: Study, challenge: Verified<'SessionChallenge'>): boolean {
-  return records.of('ResumeStatement').some(({ value }) => value.site === site && value.challenge === challenge.digest);
-}
+const challengeFlood = new WardroundError('challenge-flood', 'more challenges than an honest enclave has', {
+  expected: `at most ${mostAnswers} an hour`,
+  got: 'more',
+  action: 'retry',
+});
 
 async function answer(study: Study, challenge: Verified<'SessionChallenge'>): Promise<void> {
   const { ports, digest, records, site } = study;

@@ -11,6 +11,8 @@ import type { Study } from '../study.ts';
 
 /** Older sessions are over; a hostile board must not make us appraise without end. */
 const listenedSessions = 8;
+/** Of how many it is known since when they are looked at. */
+const rememberedSessions = 1024;
 /** How long records of the federation's topic may lag behind the study's. */
 const otherTopicGraceMs = 5000;
 /** Fresh evidence is asked for when this part of its allowed age has passed, so that no round waits for it. */
@@ -25,17 +27,25 @@ export async function openSessions(study: Study): Promise<void> {
   }
 }
 
-export function newestSessions({ records }: Study): readonly Session[] {
-  return records.of('SessionOpen').slice(-listenedSessions);
+/** Those whose challenge this site answered: whoever opens others, however many, is not listened to and keeps nobody from being. */
+function newestSessions({ records, site }: Study): readonly Session[] {
+  const answered = new Set(
+    records.of('ResumeStatement').flatMap(({ value }) => (value.site === site ? [value.challenge] : [])),
+  );
+  return records
+    .of('SessionOpen')
+    .filter(({ value }) => answered.has(value.challenge))
+    .slice(-listenedSessions);
 }
 
 async function tryOpen(study: Study, open: Session): Promise<void> {
   const view = await study.view();
-  // A session that does not answer a challenge of ours yet: the statement comes first.
+  // Two statements in this site's name: none is its own.
   if (ownStatement(view, open.value.challenge) === undefined) return;
   try {
     const attested = openSession(view, open);
     study.sessions.set(open.digest, attested);
+    study.records.prove(open.digest);
     study.retries.passed(open.digest);
     study.check = null;
     study.ports.log({
@@ -63,6 +73,8 @@ function mayBeLate(study: Study, open: Session, error: unknown): boolean {
   const now = study.ports.now().getTime();
   const since = study.sessionsSince.get(open.digest) ?? now;
   study.sessionsSince.set(open.digest, since);
+  const [oldest] = study.sessionsSince.keys();
+  if (study.sessionsSince.size > rememberedSessions && oldest !== undefined) study.sessionsSince.delete(oldest);
   const isOther = hasCode(error, 'session-membership') || hasCode(error, 'release-unknown');
   return isOther && now - since < otherTopicGraceMs;
 }
