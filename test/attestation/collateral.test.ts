@@ -325,7 +325,7 @@ describe('what is wanted', () => {
       'amdCertChain Turin vcek',
       'amdCrl Turin vcek',
     ]);
-    expect(wantedForEvidence(evidenceOf(world).evidence).map(keyName)).toEqual([
+    expect(wantedForEvidence(evidenceOf(world).evidence, roots).map(({ key }) => keyName(key))).toEqual([
       'amdCertChain Genoa vcek',
       'amdCrl Genoa vcek',
       keyName(vcekKey()),

@@ -37,6 +37,7 @@ export function verifyAmdCertChain(
     issued: intermediate.notBefore,
     ...windowOf([intermediate, root]),
     simulated: trust.kind === 'simulated',
+    revoked: false,
     endorsements: [intermediate, root].map(certificateEndorsement),
     intel: null,
   };
@@ -53,6 +54,7 @@ export function verifyAmdCrl(key: KeyOf<'amdCrl'>, files: ItemFiles, { simulated
     issued: crl.thisUpdate,
     ...windowOf([root, { notBefore: crl.thisUpdate, notAfter: crl.nextUpdate }]),
     simulated: trust.kind === 'simulated',
+    revoked: false,
     endorsements: [{ type: 'crl', der: toBase64Url(der) }],
     intel: null,
   };
@@ -76,6 +78,7 @@ export function verifyAmdVcek(key: KeyOf<'amdVcek'>, files: ItemFiles, { simulat
     issued: leaf.certificate.notBefore,
     ...windowOf([leaf.certificate, intermediate, root]),
     simulated: chain.trust.kind === 'simulated',
+    revoked: false,
     endorsements: [certificateEndorsement(leaf.certificate)],
     intel: null,
   };

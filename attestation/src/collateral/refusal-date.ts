@@ -16,6 +16,7 @@ export interface RefusalTerms {
 
 /** The earliest of the item's end and of the policy's limits. */
 export function beginsToRefuse(verified: VerifiedItem, { policy }: RefusalTerms): RefusalDate {
+  if (verified.revoked) return { at: verified.issued, because: 'its vendor says that it is revoked' };
   const dates = [{ at: verified.validUntil, because: 'its own dates' }, ...policyDates(verified, policy)];
   return dates.reduce((first, next) => (next.at < first.at ? next : first));
 }

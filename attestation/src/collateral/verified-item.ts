@@ -38,6 +38,8 @@ export interface VerifiedItem {
   readonly validUntil: Date;
   /** True when its root is a simulated one. */
   readonly simulated: boolean;
+  /** True when it is its vendor's word that what it is about is revoked: current, genuine, and good for refusing only. */
+  readonly revoked: boolean;
   /** What a verifier is handed. Empty for Intel's, which go together. */
   readonly endorsements: readonly Endorsement[];
   readonly intel: IntelPart | null;

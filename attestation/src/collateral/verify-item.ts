@@ -1,7 +1,8 @@
 // One verification for every door: what is fetched, what comes on a stick, and what is used.
 import type { ItemKey } from './item-key.ts';
 import { verifyAmdCertChain, verifyAmdCrl, verifyAmdVcek } from './amd.ts';
-import { WardroundError } from '@wardround/protocol/errors';
+import { verifyIntelPckCrl, verifyIntelQeIdentity, verifyIntelRootCrl, verifyIntelTcbInfo } from './intel.ts';
+import { verifyNvidiaOcsp, verifyNvidiaRim } from './nvidia.ts';
 import type { CollateralRoots, ItemFiles, VerifiedItem } from './verified-item.ts';
 
 /**
@@ -16,9 +17,17 @@ export function verifyItem(key: ItemKey, files: ItemFiles, roots: CollateralRoot
       return verifyAmdCrl(key, files, roots);
     case 'amdVcek':
       return verifyAmdVcek(key, files, roots);
-    default:
-      throw new WardroundError('collateral-unsupported', 'this version cannot verify that kind of item', {
-        got: key.kind,
-      });
+    case 'intelTcbInfo':
+      return verifyIntelTcbInfo(key, files, roots);
+    case 'intelQeIdentity':
+      return verifyIntelQeIdentity(key, files, roots);
+    case 'intelPckCrl':
+      return verifyIntelPckCrl(key, files, roots);
+    case 'intelRootCrl':
+      return verifyIntelRootCrl(key, files, roots);
+    case 'nvidiaRim':
+      return verifyNvidiaRim(key, files, roots);
+    case 'nvidiaOcsp':
+      return verifyNvidiaOcsp(key, files, roots);
   }
 }

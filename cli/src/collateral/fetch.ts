@@ -1,6 +1,7 @@
 // Fetching what is wanted: in order for each vendor, vendors side by side, again and again within a time budget. Whatever came, stays.
 import { type ItemKey, keyName } from '@wardround/attestation/collateral/item-key';
-import type { ItemFiles, VerifiedItem } from '@wardround/attestation/collateral/verified-item';
+import type { CollateralRoots, ItemFiles, VerifiedItem } from '@wardround/attestation/collateral/verified-item';
+import { type Wanted, wantedForRim } from '@wardround/attestation/collateral/wanted';
 import { WardroundError } from '@wardround/protocol/errors';
 import { type Failure, failureOf } from './failure.ts';
 import { type SendRequest, Unavailable } from './http.ts';
@@ -17,9 +18,11 @@ export interface Pace {
 
 export interface FetchOptions {
   readonly writer: MirrorWriter;
-  readonly wanted: readonly ItemKey[];
+  readonly wanted: readonly Wanted[];
+  readonly roots: CollateralRoots;
   readonly send: SendRequest;
   readonly addresses: VendorAddresses;
+  readonly nvidiaApiKey?: string | undefined;
   readonly pace: Pace;
   /** Nothing is tried again, and nothing new asked for, once this long has passed. */
   readonly budgetMs: number;
@@ -37,15 +40,16 @@ interface Brought {
 export type FetchedItem =
   ({ readonly key: ItemKey } & Brought) | ({ readonly key: ItemKey; readonly outcome: 'failed' } & Failure);
 
-/** One result for each item that was wanted, in that order. Never throws for what a vendor does. @throws WardroundError `collateral-unwritable` */
+/** One result for each item that was wanted, and for those that these led to. Never throws for what a vendor does. @throws WardroundError `collateral-unwritable` */
 export async function fetchCollateral(options: FetchOptions): Promise<readonly FetchedItem[]> {
   const results = new Map<string, FetchedItem>();
-  const queues = Map.groupBy(options.wanted, vendorOf);
+  const queues = Map.groupBy(options.wanted, ({ key }) => vendorOf(key));
   const writing = new OneAtATime();
   await Promise.all(
-    [...queues.values()].map(async (keys) => await new VendorRun({ options, results, writing }).run(keys)),
+    [...queues.values()].map(async (wanted) => await new VendorRun({ options, results, writing }).run(wanted)),
   );
-  return options.wanted.flatMap((key) => results.get(keyName(key)) ?? []);
+  const asked = options.wanted.flatMap(({ key }) => results.get(keyName(key)) ?? []);
+  return [...new Set([...asked, ...results.values()])];
 }
 
 /** Vendors are asked side by side, but the mirror has one writer. */
@@ -60,7 +64,7 @@ class OneAtATime {
 }
 
 interface Pending {
-  readonly key: ItemKey;
+  readonly wanted: Wanted;
   readonly tries: number;
   readonly notBefore: number;
 }
@@ -85,40 +89,45 @@ class VendorRun {
     this.#deadline = parts.options.pace.now().getTime() + parts.options.budgetMs;
   }
 
-  async run(keys: readonly ItemKey[]): Promise<void> {
-    const queue: Pending[] = keys.map((key) => ({ key, tries: 0, notBefore: 0 }));
+  async run(wanted: readonly Wanted[]): Promise<void> {
+    const queue: Pending[] = wanted.map((item) => ({ wanted: item, tries: 0, notBefore: 0 }));
     for (let next = takeEarliest(queue); next !== undefined; next = takeEarliest(queue)) {
-      const again = await this.#attempt(next);
-      if (again !== null) queue.push(again);
+      queue.push(...(await this.#attempt(next)));
     }
   }
 
-  /** The item again, if it is worth it. */
-  async #attempt(pending: Pending): Promise<Pending | null> {
-    const { key } = pending;
+  /** What is to be asked for after it: the item again, if it is worth it, or what it led to. */
+  async #attempt(pending: Pending): Promise<readonly Pending[]> {
+    const { key } = pending.wanted;
     if (!(await this.#waitFor(pending))) {
       this.#fail(key, unavailable('not asked for: the service wants more patience than --budget gives'));
-      return null;
+      return [];
     }
     try {
-      this.#results.set(keyName(key), { key, ...(await this.#bring(key)) });
+      this.#results.set(keyName(key), { key, ...(await this.#bring(pending.wanted)) });
+      return await this.#ledTo(key);
     } catch (error) {
       if (error instanceof Unavailable) return this.#later(pending, error);
       if (error instanceof WardroundError && error.code === 'collateral-unwritable') throw error;
       this.#fail(key, failureOf(error));
+      return [];
     }
-    return null;
   }
 
-  async #bring(key: ItemKey): Promise<Brought> {
+  async #bring(wanted: Wanted): Promise<Brought> {
+    const { key } = wanted;
     const held = await this.#options.writer.held(key);
     if (held !== null && this.#isFresh(held.verified, held.item.checkedAt))
       return { outcome: 'fresh', verified: held.verified };
-    const { files, source } = await obtain(key, {
-      send: this.#options.send,
-      addresses: this.#options.addresses,
-      need: async (chainKey) => await this.#need(chainKey),
-    });
+    const { files, source } = await obtain(
+      { key, chain: wanted.chain ?? held?.files.chain ?? null },
+      {
+        send: this.#options.send,
+        addresses: this.#options.addresses,
+        nvidiaApiKey: this.#options.nvidiaApiKey,
+        need: async (other) => await this.#need(other),
+      },
+    );
     const now = this.#options.pace.now();
     const candidate = { key, files, source, mirroredAt: now, checkedAt: now };
     const { outcome, verified } = await this.#writing.run(async () => await this.#options.writer.enter(candidate));
@@ -129,11 +138,20 @@ class VendorRun {
   async #need(key: ItemKey): Promise<ItemFiles> {
     const before = await this.#options.writer.held(key);
     if (before !== null && before.verified.validUntil > this.#options.pace.now()) return before.files;
-    await this.#bring(key);
+    await this.#bring({ key, chain: null });
     const after = await this.#options.writer.held(key);
-    if (after === null)
-      throw new WardroundError('collateral-chain-missing', 'its chain is not there', { where: keyName(key) });
-    return after.files;
+    if (after !== null) return after.files;
+    throw new WardroundError('collateral-chain-missing', 'its chain is not there', { where: keyName(key) });
+  }
+
+  /** Who signed a manifest shows when it is there; whether they are revoked is asked then. */
+  async #ledTo(key: ItemKey): Promise<readonly Pending[]> {
+    if (key.kind !== 'nvidiaRim') return [];
+    const held = await this.#options.writer.held(key);
+    if (held === null) return [];
+    return wantedForRim(held.files.content, this.#options.roots)
+      .filter((wanted) => !this.#results.has(keyName(wanted.key)))
+      .map((wanted) => ({ wanted, tries: 0, notBefore: 0 }));
   }
 
   #isFresh({ key, validUntil }: VerifiedItem, checkedAt: string): boolean {
@@ -157,7 +175,8 @@ class VendorRun {
     return true;
   }
 
-  #later({ key, tries }: Pending, { message, retryAfter }: Unavailable): Pending | null {
+  #later({ wanted, tries }: Pending, { message, retryAfter }: Unavailable): readonly Pending[] {
+    const { key } = wanted;
     const { now, random } = this.#options.pace;
     const present = now().getTime();
     if (retryAfter !== null) this.#vendorNotBefore = Math.max(this.#vendorNotBefore, present + retryAfter);
@@ -166,10 +185,10 @@ class VendorRun {
     const notBefore = Math.max(present + span * (0.5 + random() / 2), this.#vendorNotBefore);
     if (notBefore > this.#deadline) {
       this.#fail(key, unavailable(`${message}; given up after ${tries + 1} ${tries === 0 ? 'try' : 'tries'}`));
-      return null;
+      return [];
     }
     this.#options.note?.(`${keyName(key)}: ${message}; again in ${Math.ceil((notBefore - present) / 1000)} s`);
-    return { key, tries: tries + 1, notBefore };
+    return [{ wanted, tries: tries + 1, notBefore }];
   }
 
   #fail(key: ItemKey, failure: Failure): void {

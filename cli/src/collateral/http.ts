@@ -8,6 +8,8 @@ export interface HttpRequest {
   readonly maxBytes: number;
   /** Present for a POST. */
   readonly body?: { readonly type: string; readonly bytes: Uint8Array };
+  /** A secret for this service alone. */
+  readonly bearer?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -48,14 +50,18 @@ export class HttpClient {
    * @throws Unavailable where trying again may help
    * @throws WardroundError `collateral-redirect`, `collateral-not-given`, `collateral-too-large`, `relay-url`, `relay-proxy`
    */
-  readonly send: SendRequest = async ({ url, maxBytes, body, signal }) => {
+  readonly send: SendRequest = async ({ url, maxBytes, body, bearer, signal }) => {
     const { origin, pathname, search } = new URL(url);
     try {
       const answer = await this.#route(origin).dispatcher.request({
         origin,
         path: `${pathname}${search}`,
         method: body === undefined ? 'GET' : 'POST',
-        headers: { accept: '*/*', ...(body === undefined ? {} : { 'content-type': body.type }) },
+        headers: {
+          accept: '*/*',
+          ...(body === undefined ? {} : { 'content-type': body.type }),
+          ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+        },
         body: body?.bytes ?? null,
         headersTimeout: silenceMs,
         bodyTimeout: silenceMs,

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { readMirror } from '@wardround/attestation/collateral/read-mirror';
 import type { CollateralRoots } from '@wardround/attestation/collateral/verified-item';
+import { plainly } from '@wardround/attestation/collateral/wanted';
 import type { Policy } from '@wardround/attestation/policy/policy';
 import { hasCode, WardroundError } from '@wardround/protocol/errors';
 import { fetchCollateral } from '../collateral/fetch.ts';
@@ -12,7 +13,7 @@ import { readPolicyOption, type SelectionOptions, selectedItems } from '../colla
 import { statusOf } from '../collateral/status.ts';
 import { fetchedText, isOlder, statusText, transferredText } from '../collateral/text.ts';
 import { importFrom, importMirror, type Transferred } from '../collateral/transfer.ts';
-import { vendorAddresses } from '../collateral/vendors.ts';
+import { type VendorAddresses, vendorAddresses } from '../collateral/vendors.ts';
 import { hex32, instantOf } from '../evidence/files.ts';
 import { ExitCode } from '../exit-code.ts';
 import { createOutput, type Output } from '../output.ts';
@@ -28,6 +29,10 @@ interface Common extends Json {
 
 interface FetchCommand extends Common, SelectionOptions {
   readonly amdUrl: string;
+  readonly intelUrl: string;
+  readonly intelCertificatesUrl: string;
+  readonly nvidiaRimUrl: string;
+  readonly nvidiaOcspUrl: string;
   readonly budget: string;
   readonly again?: true;
 }
@@ -70,15 +75,34 @@ function addFetch(collateral: Command): void {
     .description('get from the vendors what is named, or, where nothing is named, what is here already, anew')
     .option(
       '--for <file>',
-      'what this evidence needs: a bundle, or a bare SEV-SNP report (may be repeated)',
+      'what this evidence needs: a bundle, or a bare SEV-SNP report or TDX quote (may be repeated)',
       collect,
       [],
     )
     .option('--policy <file>', 'what this policy.yaml needs')
     .option('--amd <product>', 'Genoa, Turin, Milan: certificates and revocation list (may be repeated)', collect, [])
+    .option('--intel-fmspc <hex>', 'what TDX machines of this family need (may be repeated)', collect, [])
+    .option(
+      '--nvidia-rim <id>',
+      'a reference manifest, such as NV_GPU_DRIVER_GH100_550.144.03 (may be repeated)',
+      collect,
+      [],
+    )
     .option('--again', 'ask also for what is here and fresh')
     .option('--budget <seconds>', 'how long to go on trying while services are busy or away', '300')
     .addOption(new Option('--amd-url <url>', "AMD's KDS, or your mirror of it").default(vendorAddresses.amd))
+    .addOption(new Option('--intel-url <url>', "Intel's PCS, or your mirror of it").default(vendorAddresses.intel))
+    .addOption(
+      new Option('--intel-certificates-url <url>', "Intel's certificate service").default(
+        vendorAddresses.intelCertificates,
+      ),
+    )
+    .addOption(
+      new Option('--nvidia-rim-url <url>', "NVIDIA's RIM service ($NVIDIA_API_KEY is sent to it)").default(
+        vendorAddresses.nvidiaRim,
+      ),
+    )
+    .addOption(new Option('--nvidia-ocsp-url <url>', "NVIDIA's OCSP service").default(vendorAddresses.nvidiaOcsp))
     .action(runFetch);
 }
 
@@ -112,7 +136,7 @@ async function runFetch(options: FetchCommand): Promise<void> {
   const policy = await readPolicyOption(options.policy);
   const roots = rootsOf(options, policy);
   warnOfSimulation(output, roots);
-  const named = await selectedItems(options, policy);
+  const named = await selectedItems(options, { policy, roots });
   // Before anything is made: a mistyped --dir leaves no empty directory behind.
   if (!isNaming(options)) await readMirrorFiles(directoryOf(options)).catch(nothingHere);
   const now = (): Date => new Date();
@@ -120,13 +144,15 @@ async function runFetch(options: FetchCommand): Promise<void> {
   const client = new HttpClient(now);
   const writer = await MirrorWriter.open(directoryOf(options), { roots, now });
   try {
-    const wanted = isNaming(options) ? named : writer.index.items.map(({ key }) => key);
+    const wanted = isNaming(options) ? named : plainly(writer.index.items.map(({ key }) => key));
     if (wanted.length === 0) throw nothingWanted();
     const items = await fetchCollateral({
       writer,
       wanted,
       send: client.send,
-      addresses: { amd: addressOf(options.amdUrl, '--amd-url') },
+      roots,
+      addresses: addressesOf(options),
+      nvidiaApiKey: process.env['NVIDIA_API_KEY'],
       pace: { now, sleep, random: Math.random },
       budgetMs,
       freshMs: options.again === true ? 0 : freshMs,
@@ -216,8 +242,8 @@ function warnOfSimulation(output: Output, { simulated }: CollateralRoots): void 
     );
 }
 
-function isNaming({ for: evidence, policy, amd }: SelectionOptions): boolean {
-  return evidence.length + amd.length > 0 || policy !== undefined;
+function isNaming({ for: evidence, policy, amd, intelFmspc, nvidiaRim }: SelectionOptions): boolean {
+  return evidence.length + amd.length + intelFmspc.length + nvidiaRim.length > 0 || policy !== undefined;
 }
 
 function nothingWanted(): WardroundError {
@@ -240,6 +266,16 @@ function withoutContents<T extends object>(item: T): Omit<T, 'verified' | 'enter
 function secondsOf(text: string, where: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text);
   throw new WardroundError('option-invalid', 'not a number of seconds', { where, got: text, expected: 'such as 300' });
+}
+
+function addressesOf(options: FetchCommand): VendorAddresses {
+  return {
+    amd: addressOf(options.amdUrl, '--amd-url'),
+    intel: addressOf(options.intelUrl, '--intel-url'),
+    intelCertificates: addressOf(options.intelCertificatesUrl, '--intel-certificates-url'),
+    nvidiaRim: addressOf(options.nvidiaRimUrl, '--nvidia-rim-url'),
+    nvidiaOcsp: addressOf(options.nvidiaOcspUrl, '--nvidia-ocsp-url'),
+  };
 }
 
 /** @throws WardroundError `option-invalid` */
