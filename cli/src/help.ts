@@ -47,7 +47,7 @@ const groups: readonly Group[] = [
     who: 'an operator',
     commands: [
       ['wardround coordinator init|start --dir DIR', 'the relay, which can read nothing'],
-      ['wardround aggregator init|measure|start --dir DIR', 'the enclave that sums'],
+      ['wardround aggregator init|check|measure|start --dir DIR', 'the enclave that sums'],
       ['wardround release init|join|sign', 'sign which enclave builds are released'],
     ],
   },

@@ -14,6 +14,8 @@ import { fromBase64Url, toHex, utf8 } from '@wardround/protocol/bytes';
 import { parse as parseYaml } from 'yaml';
 import type { Platform } from '../../aggregator-enclave/src/enclave/ports.ts';
 import { choosePlatform } from '../../aggregator-enclave/src/platform/choose.ts';
+import { initialConfig } from '../../aggregator-enclave/src/host/config.ts';
+import { systemHardware } from '../../aggregator-enclave/src/platform/hardware.ts';
 import { measureProgram } from '../../aggregator-enclave/src/platform/measure.ts';
 import {
   foundSimulatedPlatform,
@@ -131,18 +133,31 @@ describe('the measurement', () => {
   });
 });
 
-describe('a platform that this version cannot ask', () => {
-  it.each([['sevSnp' as const], ['tdx' as const]])('%s is refused, never replaced', async (kind) => {
-    await expect(choosePlatform({ kind }, { measurement, now: new Date() })).rejects.toMatchObject({
-      code: 'platform-unsupported',
-      action: 'stop',
-    });
+describe('a platform that is not there', () => {
+  const hardware = { ...systemHardware, tsmRoot: join(tmpdir(), 'wardround-no-such-configfs') };
+  const settings = { gpu: 'none', collateral: null } as const;
+  const now = new Date('2026-11-20T00:00:00.000Z');
+
+  it.each([{ kind: 'sevSnp', privilegeLevel: null } as const, { kind: 'tdx' } as const])(
+    '$kind is refused, never replaced',
+    async (platform) => {
+      await expect(choosePlatform({ platform, ...settings }, { measurement, now, hardware })).rejects.toMatchObject({
+        code: 'tsm-absent',
+      });
+    },
+  );
+
+  it.each(['azureSnp', 'azureTdx'] as const)('%s is refused, never replaced', async (kind) => {
+    const { platform } = initialConfig('https://coordinator.example', kind);
+    const there = platform.kind === 'azureTdx' ? { ...platform, quoteService: 'azureImds' as const } : platform;
+    const config = { platform: { ...there, tcti: 'device:/nonexistent/tpmrm0' }, ...settings };
+    await expect(choosePlatform(config, { measurement, now, hardware })).rejects.toMatchObject({ code: 'tpm-absent' });
   });
 
   it('a simulated one without its files is refused', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'wardround-platform-'));
-    const config = { kind: 'simulated', chip: join(directory, 'chip'), vendor: join(directory, 'vendor') } as const;
-    await expect(choosePlatform(config, { measurement, now: new Date() })).rejects.toMatchObject({
+    const platform = { kind: 'simulated', chip: join(directory, 'chip'), vendor: join(directory, 'vendor') } as const;
+    await expect(choosePlatform({ platform, ...settings }, { measurement, now, hardware })).rejects.toMatchObject({
       code: 'file-unreadable',
     });
     await rm(directory, { recursive: true });

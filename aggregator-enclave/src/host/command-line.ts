@@ -1,6 +1,7 @@
 // The aggregator's command line: what each command does, what to type, and the function behind it.
 import type { Option } from '@wardround/command-line/options';
 import { type Program, runCommandLine as run } from '@wardround/command-line/run';
+import { check } from './check-command.ts';
 import type { Io } from './command-io.ts';
 import { init } from './init-command.ts';
 import { measure } from './measure-command.ts';
@@ -18,21 +19,32 @@ const program: Program<Io> = {
       about: [
         "Makes the directory with aggregator.yaml, the coordinator's token and the platform's files. The keys that hospitals seal to are not in it: they are born in the running enclave and die there.",
         'The token is what `wardround coordinator init` printed. Typed with --token it stays in the history of your shell; --token-file reads it from a file.',
-        '--simulated makes a simulated hardware vendor: IT PROVES NOTHING about hardware, and is trusted only where a policy of a site names its root. This version collects evidence from no genuine hardware yet.',
+        '--simulated makes a simulated hardware vendor: IT PROVES NOTHING about hardware, and is trusted only where a policy of a site names its root.',
       ],
       options: {
         dir: { ...dir, required: true },
         coordinator: { type: 'string', value: 'URL', help: "the coordinator's address", required: true },
         token: { type: 'string', value: 'TOKEN', help: "the aggregator's token; this or --token-file" },
         'token-file': { type: 'string', value: 'FILE', help: 'a file with the token' },
-        simulated: {
-          type: 'boolean',
-          help: 'a simulated platform, which proves nothing about hardware',
-          required: true,
+        platform: {
+          type: 'string',
+          value: 'KIND',
+          help: 'sevSnp, tdx, azureSnp, azureTdx or simulated; this or --simulated',
         },
+        simulated: { type: 'boolean', help: 'a simulated platform, which proves nothing about hardware' },
       },
       example:
-        'wardround aggregator init --dir ./aggregator --coordinator https://coordinator.example --token-file token --simulated',
+        'wardround aggregator init --dir ./aggregator --coordinator https://coordinator.example --token-file token --platform sevSnp',
+    },
+    check: {
+      run: check,
+      summary: 'say what this machine has for evidence, and what it lacks',
+      about: [
+        'Looks for what Linux, NVIDIA’s driver and the TPM offer, and with --dir asks the configured platform for evidence exactly as `start` will. Each line says what is absent and what to do. Nothing is sent anywhere, except to Azure’s metadata service where aggregator.yaml says quoteService: azureImds.',
+        'Exit 0 only if the configured platform, with its GPUs where it has any, gave evidence. Without --dir nothing is configured, so it is 1.',
+      ],
+      options: { dir },
+      example: 'wardround aggregator check --dir ./aggregator',
     },
     measure: {
       run: measure,

@@ -10,13 +10,24 @@ import { readText } from './files.ts';
 const fileName = z.string().min(1).max(255);
 const url = z.string().refine(isHttpUrl, 'expected a URL such as https://coordinator.example.org');
 
+/** Where tpm2-tools find the TPM. */
+const tcti = z.string().regex(/^(?:device|swtpm|mssim|tabrmd)(?::[\x21-\x7e]{1,200})?$/, 'expected device:/dev/tpmrm0');
+/** Whether Azure's paravisor makes a new report for each bundle, or the one of the boot is handed on. */
+const userData = z.enum(['fresh', 'asBooted']);
+
 const platformSchema = z.discriminatedUnion('kind', [
   /** Proves nothing: chip is a secret file, vendor its public endorsements. */
   z.strictObject({ kind: z.literal('simulated'), chip: fileName, vendor: fileName }),
-  z.strictObject({ kind: z.literal('sevSnp') }),
+  /** privilegeLevel: the VMPL to report for, where the kernel lets one be chosen; null takes the kernel's. */
+  z.strictObject({ kind: z.literal('sevSnp'), privilegeLevel: z.int().min(0).max(3).nullable() }),
   z.strictObject({ kind: z.literal('tdx') }),
+  z.strictObject({ kind: z.literal('azureSnp'), tcti, userData }),
+  /** quoteService: azureImds lets the enclave connect to 169.254.169.254, the one address beside the coordinator's. */
+  z.strictObject({ kind: z.literal('azureTdx'), tcti, userData, quoteService: z.enum(['azureImds', 'none']) }),
 ]);
 export type PlatformConfig = z.infer<typeof platformSchema>;
+
+const gpuSchema = z.union([z.literal('none'), z.strictObject({ kind: z.literal('nvml') })]);
 
 const configSchema = z.strictObject({
   wardround: z.literal('aggregator/v1'),
@@ -28,6 +39,10 @@ const configSchema = z.strictObject({
   /** File with the token that the coordinator's operator gave out. */
   token: fileName,
   platform: platformSchema,
+  /** Whose evidence goes with the processor's: `none`, or every NVIDIA GPU of this machine. */
+  gpu: gpuSchema,
+  /** Directory with certificates, lists and reference values of the hardware's vendors, or null. Sent along; believed by nobody. */
+  collateral: fileName.nullable(),
   /** Directory for sealed chunks, so that they need not be fetched twice; emptied at every start. */
   cache: fileName,
   quietMilliseconds: z.int().min(0).max(60_000),
@@ -38,20 +53,41 @@ export type Config = z.infer<typeof configSchema>;
 
 export const configFile = 'aggregator.yaml';
 
+export const platformKinds = ['simulated', 'sevSnp', 'tdx', 'azureSnp', 'azureTdx'] as const;
+export type PlatformKind = (typeof platformKinds)[number];
+
 /** What `init` writes. */
-export function initialConfig(coordinator: string): Config {
+export function initialConfig(coordinator: string, kind: PlatformKind): Config {
   return {
     wardround: 'aggregator/v1',
     coordinator,
     proxy: null,
     federation: null,
     token: 'token',
-    platform: { kind: 'simulated', chip: 'simulated-chip.json', vendor: 'simulated-vendor.json' },
+    platform: initialPlatform(kind),
+    gpu: 'none',
+    collateral: null,
     cache: 'cache',
     quietMilliseconds: 500,
     statementGraceMilliseconds: 3000,
     retryMilliseconds: 2000,
   };
+}
+
+function initialPlatform(kind: PlatformKind): PlatformConfig {
+  const vtpm = { tcti: 'device:/dev/tpmrm0', userData: 'fresh' } as const;
+  switch (kind) {
+    case 'simulated':
+      return { kind, chip: 'simulated-chip.json', vendor: 'simulated-vendor.json' };
+    case 'sevSnp':
+      return { kind, privilegeLevel: null };
+    case 'tdx':
+      return { kind };
+    case 'azureSnp':
+      return { kind, ...vtpm };
+    case 'azureTdx':
+      return { kind, ...vtpm, quoteService: 'none' };
+  }
 }
 
 export function configText(config: Config): string {
@@ -109,6 +145,7 @@ function located(config: Config, directory: string): Config {
     ...config,
     token: at(config.token),
     cache: at(config.cache),
+    collateral: config.collateral === null ? null : at(config.collateral),
     platform:
       platform.kind === 'simulated' ? { ...platform, chip: at(platform.chip), vendor: at(platform.vendor) } : platform,
   };

@@ -12,6 +12,7 @@ import { proveWith } from '@wardround/relay/prove';
 import { runEnclave } from '../enclave/enclave.ts';
 import type { HostPorts, LogEntry } from '../enclave/ports.ts';
 import { choosePlatform } from '../platform/choose.ts';
+import { systemHardware } from '../platform/hardware.ts';
 import { measureProgram } from '../platform/measure.ts';
 import { ChunkCache } from './chunk-cache.ts';
 import type { Io } from './command-io.ts';
@@ -21,12 +22,12 @@ import { systemClock } from './system-clock.ts';
 
 const levels = ['debug', 'info', 'warn', 'error', 'silent'];
 
-/** @throws WardroundError `usage-invalid`, `config-*`, `platform-unsupported`, `simulated-expired`, `file-*`, and those of `connectRelay` */
+/** @throws WardroundError `usage-invalid`, `config-*`, `file-*`, and those of `choosePlatform` and `connectRelay` */
 export async function start(options: Options, io: Io): Promise<number> {
   const config = await readConfig(resolve(requireText(options, 'dir')));
   const log = logger(options['log-level'] ?? 'info');
-  const { measurement } = await measureProgram();
-  const platform = await choosePlatform(config.platform, { measurement, now: new Date() });
+  const { measurement: program } = await measureProgram();
+  const platform = await choosePlatform(config, { measurement: program, now: new Date(), hardware: systemHardware });
   await emptyCache(config);
   const relay = await connect(config, { log, signal: io.signal });
   const ports: HostPorts = {
@@ -38,6 +39,7 @@ export async function start(options: Options, io: Io): Promise<number> {
     log: (entry) => write(log, entry),
   };
   const { coordinator } = config;
+  const { measurement } = platform;
   const simulated = config.platform.kind === 'simulated';
   if (simulated)
     log.warn({ code: 'simulated-platform' }, 'SIMULATED PLATFORM: the evidence proves nothing about hardware');

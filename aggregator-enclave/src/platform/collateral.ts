@@ -1,5 +1,5 @@
-// What vendors publish about the hardware, from a directory that the administrator keeps current: collectors open no connection. Files are read
-// whole and believed by nobody: sites verify each.
+// What vendors publish about the hardware, from a directory that the administrator keeps current: collectors open no connection. Either a mirror
+// of `wardround collateral`, or plain files called after what they are. Nobody believes them: sites verify each.
 import { lstat, readdir } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { Bytes } from '@wardround/protocol/bytes';
@@ -7,8 +7,13 @@ import { toBase64Url } from '@wardround/protocol/bytes';
 import { parseLimitedJson } from '@wardround/protocol/canonical-json';
 import { describeError, WardroundError } from '@wardround/protocol/errors';
 import { type Endorsement, endorsementSchema } from '@wardround/attestation/evidence';
+import { filesOf, indexLimits, parseIndex } from '@wardround/attestation/collateral/index-document';
+import { keyName } from '@wardround/attestation/collateral/item-key';
+import { readMirror } from '@wardround/attestation/collateral/read-mirror';
+import { genuineRoots } from '@wardround/attestation/collateral/verified-item';
 import { readArmoured } from '@wardround/attestation/x509/pem';
-import type { DeviceFiles } from './device-files.ts';
+import { type DeviceFiles, errnoOf } from './device-files.ts';
+import type { Hardware } from './hardware.ts';
 
 export type CollateralType = Endorsement['type'];
 
@@ -43,10 +48,46 @@ const readers: Readonly<Record<string, (bytes: Bytes, name: string) => readonly 
 
 /**
  * Everything in the directory that is an endorsement; nothing where the directory is null.
- * @throws WardroundError `collateral-unreadable` where there is no such directory, or it holds more files than any collateral
+ * @throws WardroundError `collateral-index`, `collateral-unreadable` where there is no such directory, or it holds more files than any collateral
  */
-export async function readCollateral(files: DeviceFiles, directory: string | null): Promise<Collateral> {
+export async function readCollateral(
+  { files, now }: Pick<Hardware, 'files' | 'now'>,
+  directory: string | null,
+): Promise<Collateral> {
   if (directory === null) return { endorsements: [], unread: [] };
+  const index = await readIndex(files, join(directory, 'index.json'));
+  return index === null
+    ? await readPlainFiles(files, directory)
+    : await readMirrorDirectory({ files, directory, index }, now());
+}
+
+async function readIndex(files: DeviceFiles, path: string): Promise<Bytes | null> {
+  return await files.read(path, indexLimits.maxBytes).catch((cause: unknown) => {
+    if (errnoOf(cause) === 'ENOENT') return null;
+    throw unreadable(path, 'an index that this account may read', cause);
+  });
+}
+
+/** What is spoiled or out of date stays behind, by name. */
+async function readMirrorDirectory(
+  { files, directory, index }: { files: DeviceFiles; directory: string; index: Bytes },
+  at: Date,
+): Promise<Collateral> {
+  const contents = new Map<string, Bytes>();
+  for (const digest of filesOf(parseIndex(index))) {
+    const bytes = await files.read(join(directory, 'files', digest), maxFileBytes).catch(() => null);
+    if (bytes !== null) contents.set(digest, bytes);
+  }
+  const file = (digest: string): Bytes | null => contents.get(digest) ?? null;
+  const { endorsements, held, refused } = readMirror({ index, file }, { at, roots: genuineRoots });
+  const outdated = held.filter(({ current }) => !current).map(({ item }) => ({ item, code: 'collateral-expired' }));
+  return {
+    endorsements,
+    unread: [...refused, ...outdated].map(({ item, code }) => ({ path: keyName(item.key), code })),
+  };
+}
+
+async function readPlainFiles(files: DeviceFiles, directory: string): Promise<Collateral> {
   const endorsements: Endorsement[] = [];
   const unread: { path: string; code: string }[] = [];
   for (const path of await list(directory)) {

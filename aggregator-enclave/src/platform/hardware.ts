@@ -14,6 +14,8 @@ export interface Hardware {
   readonly nvmlLibrary: string;
   readonly tpmEventLog: string;
   readonly quoteService: string;
+  /** Decides which of the collateral is sent along; sites decide by their own. */
+  readonly now: () => Date;
   /** For a TPM's programs, and for the quoting service. */
   readonly timeoutMilliseconds: number;
   /** Between two looks at the paravisor's report. */
@@ -27,6 +29,7 @@ export const systemHardware: Hardware = {
   nvmlLibrary,
   tpmEventLog,
   quoteService: azureQuoteService,
+  now: () => new Date(),
   timeoutMilliseconds: 30_000,
   pause: async (milliseconds) => {
     await new Promise((resolve) => setTimeout(resolve, milliseconds));

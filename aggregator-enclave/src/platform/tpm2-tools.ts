@@ -45,8 +45,8 @@ export interface TpmQuote {
 const maxEventLogBytes = 393_216;
 const registers = Array.from({ length: 24 }, (_, index) => index);
 const digestBytes = { sha256: 32, sha384: 48 } as const;
-/** TPM2B_DATA where SHA-512 is built in: TPMT_HA has 66 bytes. */
-const qualifyingBytes = 64;
+/** TPM2B_DATA holds a TPMT_HA: 34 bytes where SHA-256 is a TPM's largest hash, 50 with SHA-384, 66 with SHA-512 (TPM 2.0 Library, part 2, 10.4.3). */
+const qualifyingBytes = { min: 32, max: 64 } as const;
 const userDataBytes = 64;
 const maxHclBytes = 6_144;
 
@@ -58,12 +58,13 @@ export class Tpm {
   }
 
   /**
-   * All 24 registers of one bank, signed over 64 bytes of the caller's.
+   * All 24 registers of one bank, signed over 32 to 64 bytes of the caller's.
    * @throws WardroundError `tpm-absent`, `tpm-permission`, `tpm-tools-absent`, `tpm-timeout`, `tpm-quote`
    */
   async quote(qualifyingData: Uint8Array): Promise<TpmQuote> {
-    if (qualifyingData.byteLength !== qualifyingBytes) {
-      throw new WardroundError('tpm-quote', 'not 64 bytes of qualifying data', { got: `${qualifyingData.byteLength}` });
+    const { byteLength } = qualifyingData;
+    if (byteLength < qualifyingBytes.min || byteLength > qualifyingBytes.max) {
+      throw new WardroundError('tpm-quote', 'not 32 to 64 bytes of qualifying data', { got: `${byteLength} bytes` });
     }
     const { attestationKey, bank } = this.#settings;
     return await this.#inDirectory(async (directory) => {
@@ -192,6 +193,7 @@ export function tpmQuoteItem(
 ): EvidenceItem {
   return {
     type: 'tpmQuote',
+    certificates: [],
     hclReport: toBase64Url(hclReport),
     quote: toBase64Url(quote),
     signature: toBase64Url(signature),
