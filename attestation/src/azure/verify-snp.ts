@@ -1,11 +1,11 @@
 // VERIFY an Azure confidential VM on SEV-SNP: chip → report → paravisor's claims → vTPM key → quote. One verb a line.
+import { WardroundError } from '@wardround/protocol/errors';
 import { requireInstant } from '../clock.ts';
 import type { TrustedRoot } from '../roots.ts';
 import type { SnpAppraisal } from '../snp/verify.ts';
 import { snpAuthenticitySteps, verifySnp } from '../snp/verify.ts';
 import type { Outcome, StepLog } from '../steps.ts';
-import { allOk, failedSteps } from '../steps.ts';
-import { WardroundError } from '@wardround/protocol/errors';
+import { allOk, failedSteps, need } from '../steps.ts';
 import type { TpmAppraisal } from '../tpm/verify.ts';
 import { tpmAuthenticitySteps, tpmSteps } from '../tpm/verify.ts';
 import type { HclReport } from './hcl-report.ts';
@@ -47,8 +47,9 @@ export function verifyAzureSnp(evidence: AzureSnpEvidence, log: StepLog): AzureS
   const before = log.steps.length;
   const { certificates, crls, roots } = evidence;
   const hcl = log.run('hcl-format', () => requireSnp(parseHclReport(evidence.hclReport)));
-  const report = hcl.held ? hcl.value.hardwareReport : new Uint8Array();
-  const snp = verifySnp({ report, certificates, crls, at, roots }, log);
+  const snp = hcl.held
+    ? verifySnp({ report: hcl.value.hardwareReport, certificates, crls, at, roots }, log)
+    : withoutReport(hcl, log);
   const reportData: Outcome<Uint8Array<ArrayBuffer>> = snp.report.held
     ? { name: 'report-format', held: true, value: snp.report.value.reportData }
     : snp.report;
@@ -61,6 +62,11 @@ export function verifyAzureSnp(evidence: AzureSnpEvidence, log: StepLog): AzureS
   const required = ['hcl-format', ...snpAuthenticitySteps, ...hclSteps, ...(tpm === null ? [] : tpmAuthenticitySteps)];
   const authentic = allOk(steps, required) && failedSteps(steps).length === 0;
   return { authentic, hcl, snp, claims, key, tpm };
+}
+
+function withoutReport(hcl: Outcome<HclReport> & { readonly held: false }, log: StepLog): SnpAppraisal {
+  for (const step of [...snpAuthenticitySteps, 'revocation']) log.run(step, () => need(hcl));
+  return { authentic: false, report: hcl, leaf: hcl, chain: hcl, product: hcl, revocation: hcl };
 }
 
 function requireSnp(hcl: HclReport): HclReport {
