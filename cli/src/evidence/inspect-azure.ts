@@ -18,7 +18,6 @@ import { snpFieldLines } from './text.ts';
 /** Codes of bytes that are no such evidence at all; whatever can be read and says something wrong gets a verdict. */
 const unreadable: ReadonlySet<string> = new Set([
   'azure-evidence-malformed',
-  'hcl-malformed',
   'pem-malformed',
   'pem-too-large',
   'der-malformed',

@@ -2,6 +2,7 @@
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { copyBytes, fromHex } from '@wardround/protocol/bytes';
+import type { TpmQuote } from '@wardround/attestation/tpm/attest';
 import { parseTpmQuote } from '@wardround/attestation/tpm/attest';
 import type { TpmFields } from '@wardround/attestation/tpm/inspect';
 import { inspectTpm } from '@wardround/attestation/tpm/inspect';
@@ -11,13 +12,10 @@ import { tpmRoots } from '@wardround/attestation/tpm/roots';
 import type { InspectKind } from './kinds.ts';
 import type { Inputs } from './options.ts';
 
-/** Codes of bytes that are no quote, key, certificate, list or log at all; whatever can be read and says something wrong gets a verdict. */
+/** Codes of bytes that are no quote, key, certificate or list at all. A spoiled signature or event log gets a verdict. */
 const unreadable: ReadonlySet<string> = new Set([
   'tpm-quote-malformed',
-  'tpm-signature-malformed',
   'tpm-ak-malformed',
-  'event-log-malformed',
-  'event-log-too-large',
   'pem-malformed',
   'pem-too-large',
   'der-malformed',
@@ -59,7 +57,16 @@ export const inspectTpmFiles: InspectKind = {
 /** Values that follow each other only the quote's own selection can tell apart. */
 async function readPcrs(inputs: Inputs, quote: Bytes): Promise<GivenPcrs | undefined> {
   if (!inputs.has('pcrs')) return undefined;
-  return parsePcrFile(await inputs.bytes('pcrs'), parseTpmQuote(quote));
+  return parsePcrFile(await inputs.bytes('pcrs'), selectionsOf(quote));
+}
+
+/** What is wrong with a quote its own step says. */
+function selectionsOf(quote: Bytes): Pick<TpmQuote, 'selections'> {
+  try {
+    return parseTpmQuote(quote);
+  } catch {
+    return { selections: [] };
+  }
 }
 
 /** Hex text is taken as the bytes that it says: no quote and no signature is made of hex digits alone. */
