@@ -1,6 +1,6 @@
 // An Azure confidential VM on the simulated vendor's chip: HCL report, runtime claims and vTPM quote, with anything in them wrong.
 import type { Bytes } from '@wardround/protocol/bytes';
-import { concatBytes, sha256, utf8 } from '@wardround/protocol/bytes';
+import { concatBytes, sha256, sha384, utf8 } from '@wardround/protocol/bytes';
 import type { SimulatedChip } from '@wardround/attestation/simulated/chip';
 import type { KeyPair } from './tpm-writer.ts';
 import { quoteOf, rsaKey, signatureOf } from './tpm-writer.ts';
@@ -78,6 +78,8 @@ export function snpReportOver(chip: SimulatedChip, claims: Uint8Array, reportDat
 export function tdReportOver(claims: Uint8Array): Bytes {
   const report = new Uint8Array(1024);
   report[0] = 0x81;
+  report.set(sha384(report.subarray(256, 495)), 32);
+  report.set(sha384(report.subarray(512)), 80);
   report.set(sha256(claims), 128);
   return report;
 }

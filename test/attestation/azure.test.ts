@@ -179,6 +179,19 @@ describe.skipIf(!haveVectors)('genuine evidence on TDX', () => {
     expect(failures(inspectTdx(evidence))).toEqual(['hcl-binding: hcl-binding']);
   });
 
+  it('with a TDREPORT that the quote is not of', () => {
+    const evidence = file('az-tdx-vtpm/evidence-v1.json');
+    const { hclReport } = evidence;
+    const changed = hclReport.slice();
+    changed.set([0x2a], 0x20 + 528);
+    changed.set(sha384(changed.subarray(0x20 + 512, 0x20 + 1024)), 0x20 + 80);
+    expect(failures(inspectTdx({ ...evidence, hclReport: changed }))).toEqual(['hcl-binding: hcl-td-report']);
+    expect(failures(inspectTdx({ ...evidence, hclReport: hclReport.with(0x20 + 528, 0x2a) }))).toEqual([
+      'td-report: hcl-td-report',
+      'hcl-binding: hcl-td-report',
+    ]);
+  });
+
   it('with the paravisor’s report of another machine', () => {
     const evidence = file('az-tdx-vtpm/evidence-v1.json');
     const other = file('kinvolk/hcl-report-tdx.bin');
@@ -202,7 +215,10 @@ describe('a TDREPORT', () => {
     ['of these claims', tdReportOver(claims), []],
     ['of other claims', tdReportOver(utf8('{}')), ['td-report: hcl-binding']],
     ['with something behind the hash', tdReportOver(claims).with(160, 1), ['td-report: hcl-binding']],
-    ['of another sort', tdReportOver(claims).with(0, 0), ['td-report: hcl-malformed']],
+    ['of another sort', tdReportOver(claims).with(0, 0), ['td-report: hcl-td-report']],
+    ['with a reserved byte', tdReportOver(claims).with(200, 1), ['td-report: hcl-td-report']],
+    ['with another MRTD than it hashes', tdReportOver(claims).with(530, 1), ['td-report: hcl-td-report']],
+    ['with another MRSEAM than it hashes', tdReportOver(claims).with(290, 1), ['td-report: hcl-td-report']],
     ['with something behind it', concatBytes(tdReportOver(claims), Uint8Array.of(1)), ['hcl-format: hcl-malformed']],
   ] as const)('%s', (_, report, expected) => {
     expect(inspect(report)).toEqual(expected);

@@ -1,5 +1,4 @@
 // VERIFY, the part that both kinds of Azure machine share: the paravisor's claims are the ones that hardware vouches for, and name the vTPM's key.
-import type { Bytes } from '@wardround/protocol/bytes';
 import type { Outcome, StepLog } from '../steps.ts';
 import { need } from '../steps.ts';
 import type { AkSource } from '../tpm/attestation-key.ts';
@@ -9,7 +8,6 @@ import { verifyTpmQuote } from '../tpm/verify.ts';
 import type { HclClaims } from './claims.ts';
 import { parseHclClaims } from './claims.ts';
 import type { HclReport } from './hcl-report.ts';
-import { requireClaimsBound } from './hcl-report.ts';
 
 /** A quote of the vTPM; `pcrs`, `nonce` and `eventLog` may be left out by those who only look. */
 export interface VtpmQuote {
@@ -25,8 +23,8 @@ export const hclSteps = ['hcl-claims', 'hcl-binding', 'hcl-hardware', 'hcl-key']
 
 export interface HclContext {
   readonly hcl: Outcome<HclReport>;
-  /** REPORT_DATA as the hardware signed it. */
-  readonly reportData: Outcome<Bytes>;
+  /** Requires that REPORT_DATA, as the hardware signed it, is the hash of the claims; throws where it is not, or is not known. */
+  readonly bind: (hcl: HclReport) => void;
   /** Holds only when every step of the hardware's authenticity did: else its signature vouches for nothing. */
   readonly hardware: Outcome<void>;
 }
@@ -37,9 +35,9 @@ export interface HclAppraisal {
   readonly key: Outcome<AkSource>;
 }
 
-export function verifyHclClaims({ hcl, reportData, hardware }: HclContext, log: StepLog): HclAppraisal {
+export function verifyHclClaims({ hcl, bind, hardware }: HclContext, log: StepLog): HclAppraisal {
   const claims = log.run('hcl-claims', () => parseHclClaims(need(hcl).claims));
-  const bound = log.run('hcl-binding', () => requireClaimsBound(need(hcl), need(reportData)));
+  const bound = log.run('hcl-binding', () => bind(need(hcl)));
   const genuine = log.run('hcl-hardware', () => need(hardware));
   const key = log.run('hcl-key', (): AkSource => {
     need(bound);

@@ -9,7 +9,7 @@ import { allOk, failedSteps, need } from '../steps.ts';
 import type { TpmAppraisal } from '../tpm/verify.ts';
 import { tpmAuthenticitySteps, tpmSteps } from '../tpm/verify.ts';
 import type { HclReport } from './hcl-report.ts';
-import { parseHclReport } from './hcl-report.ts';
+import { parseHclReport, requireClaimsBound } from './hcl-report.ts';
 import type { HclAppraisal, VtpmQuote } from './verify-hcl.ts';
 import { hclSteps, verifyHclClaims, verifyVtpm } from './verify-hcl.ts';
 
@@ -50,13 +50,11 @@ export function verifyAzureSnp(evidence: AzureSnpEvidence, log: StepLog): AzureS
   const snp = hcl.held
     ? verifySnp({ report: hcl.value.hardwareReport, certificates, crls, at, roots }, log)
     : withoutReport(hcl, log);
-  const reportData: Outcome<Uint8Array<ArrayBuffer>> = snp.report.held
-    ? { name: 'report-format', held: true, value: snp.report.value.reportData }
-    : snp.report;
+  const bind = (report: HclReport): void => requireClaimsBound(report, need(snp.report).reportData);
   const hardware = snp.authentic
     ? ({ name: 'signature', held: true, value: undefined } as const)
     : ({ name: 'hardware report', held: false } as const);
-  const { claims, key } = verifyHclClaims({ hcl, reportData, hardware }, log);
+  const { claims, key } = verifyHclClaims({ hcl, bind, hardware }, log);
   const tpm = verifyVtpm(evidence.quote, { key, at }, log);
   const steps = log.steps.slice(before);
   const required = ['hcl-format', ...snpAuthenticitySteps, ...hclSteps, ...(tpm === null ? [] : tpmAuthenticitySteps)];

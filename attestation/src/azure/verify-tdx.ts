@@ -1,17 +1,18 @@
 // VERIFY an Azure confidential VM on TDX: platform → TD quote → paravisor's claims → vTPM key → quote. One verb a line.
 import { WardroundError } from '@wardround/protocol/errors';
-import type { Bytes } from '@wardround/protocol/bytes';
 import { requireInstant } from '../clock.ts';
 import type { Outcome, StepLog } from '../steps.ts';
 import { NotEvaluated, allOk, failedSteps, need } from '../steps.ts';
 import type { TdxCollateral } from '../tdx/collateral.ts';
+import type { TdxQuote } from '../tdx/quote.ts';
 import type { TdxRoot } from '../tdx/roots.ts';
 import type { TdxAppraisal } from '../tdx/verify.ts';
 import { tdxAuthenticitySteps, tdxCollateralSteps, tdxEventLogStep, verifyTdx } from '../tdx/verify.ts';
 import type { TpmAppraisal } from '../tpm/verify.ts';
 import { tpmAuthenticitySteps, tpmSteps } from '../tpm/verify.ts';
 import type { HclReport } from './hcl-report.ts';
-import { parseHclReport, requireClaimsBound, tdReportBytes } from './hcl-report.ts';
+import { parseHclReport, requireClaimsBound } from './hcl-report.ts';
+import { requireQuoteOf, requireTdReport } from './td-report.ts';
 import type { HclAppraisal, VtpmQuote } from './verify-hcl.ts';
 import { hclSteps, verifyHclClaims, verifyVtpm } from './verify-hcl.ts';
 
@@ -49,15 +50,16 @@ export function verifyAzureTdx(evidence: AzureTdxEvidence, log: StepLog): AzureT
   const hcl = log.run('hcl-format', () => requireTdx(parseHclReport(evidence.hclReport)));
   log.run('td-report', () => requireTdReport(need(hcl)));
   const tdx = verifyTdQuote(evidence, log);
-  const reportData: Outcome<Bytes> =
-    tdx !== null && tdx.quote.held
-      ? { name: 'quote-format', held: true, value: tdx.quote.value.td.reportData }
-      : { name: 'quote-format', held: false };
+  const bind = (report: HclReport): void => {
+    const quoted = tdx === null ? need(withoutQuote) : need(tdx.quote);
+    requireClaimsBound(report, quoted.td.reportData);
+    requireQuoteOf(report, quoted);
+  };
   const hardware: Outcome<void> =
     tdx !== null && tdx.authentic
       ? { name: 'quote-signature', held: true, value: undefined }
       : { name: 'TD quote', held: false };
-  const { claims, key } = verifyHclClaims({ hcl, reportData, hardware }, log);
+  const { claims, key } = verifyHclClaims({ hcl, bind, hardware }, log);
   const tpm = verifyVtpm(evidence.quote, { key, at }, log);
   const steps = log.steps.slice(before);
   const required = ['hcl-format', 'td-report', ...tdxAuthenticitySteps, ...hclSteps];
@@ -65,6 +67,8 @@ export function verifyAzureTdx(evidence: AzureTdxEvidence, log: StepLog): AzureT
     allOk(steps, tpm === null ? required : [...required, ...tpmAuthenticitySteps]) && failedSteps(steps).length === 0;
   return { authentic, hcl, tdx, claims, key, tpm };
 }
+
+const withoutQuote: Outcome<TdxQuote> = { name: 'quote-format', held: false };
 
 function verifyTdQuote({ tdQuote, ...rest }: AzureTdxEvidence, log: StepLog): TdxAppraisal | null {
   if (tdQuote !== undefined) {
@@ -85,20 +89,4 @@ function requireTdx(hcl: HclReport): HclReport {
     expected: 'tdx',
     got: hcl.platform,
   });
-}
-
-const tdReportType = 0x81;
-const reportDataOffset = 128;
-
-/**
- * The TDREPORT (Intel TDX Module specification, TDREPORT_STRUCT) is of a TD and of these claims. Its MAC means nothing here: the TD quote is
- * what vouches for the claims.
- */
-function requireTdReport(hcl: HclReport): void {
-  const { hardwareReport } = hcl;
-  if (hardwareReport.byteLength !== tdReportBytes || hardwareReport[0] !== tdReportType)
-    throw new WardroundError('hcl-malformed', 'the HCL report cannot be read', {
-      got: `a report of type 0x${(hardwareReport[0] ?? 0).toString(16)} where a TDREPORT belongs`,
-    });
-  requireClaimsBound(hcl, hardwareReport.slice(reportDataOffset, reportDataOffset + 64));
 }
