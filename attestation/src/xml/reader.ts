@@ -28,6 +28,9 @@ export interface XmlLimits {
   readonly maxNodes: number;
 }
 
+/** In scope at once: each element copies them. */
+const maxNamespaces = 32;
+
 interface OpenElement {
   readonly name: string;
   readonly namespace: string;
@@ -130,6 +133,7 @@ class Reader {
     const { declared, plain } = this.#readAttributes();
     const scope = new Map([...(this.#open.at(-1)?.scope ?? []), ...declared]);
     const [prefix, local] = splitName(tag[1] ?? '');
+    if (scope.size > maxNamespaces) throw beyond(`at most ${maxNamespaces} namespaces`);
     const element: OpenElement = {
       name: tag[1] ?? '',
       namespace: this.#resolve(scope, prefix),
