@@ -1,5 +1,4 @@
-// The Evidence document: what the hardware says and everything needed to check it offline, in one bundle. All kinds are in the
-// schema now; a kind that this version cannot appraise is refused by the verifier, never ignored.
+// The Evidence document: what the hardware says and everything needed to check it offline, in one bundle.
 import * as z from 'zod';
 import { base64UrlSchema, nonceSchema, sha256Schema } from '@wardround/protocol/documents/primitives';
 import type { JsonLimits } from '@wardround/protocol/canonical-json';
@@ -22,10 +21,14 @@ const tdx = z.strictObject({ type: z.literal('tdx'), quote: base64UrlSchema(16_3
 const nvidiaGpu = z.strictObject({ type: z.literal('nvidiaGpu'), report: base64UrlSchema(16_384), certificates });
 const nvSwitch = z.strictObject({ type: z.literal('nvSwitch'), report: base64UrlSchema(16_384), certificates });
 
-/** A vTPM behind a paravisor (Azure): the HCL report binds the attestation key, the quote carries the binding. */
+/**
+ * A TPM's quote. Behind a paravisor (Azure) the HCL report names the attestation key and the quote carries the binding; beside a processor
+ * that carries the binding itself, the key has certificates, leaf first.
+ */
 const tpmQuote = z.strictObject({
   type: z.literal('tpmQuote'),
-  hclReport: base64UrlSchema(8_192),
+  hclReport: z.union([z.literal('none'), base64UrlSchema(8_192)]),
+  certificates: z.array(base64UrlSchema(8_192)).max(8),
   quote: base64UrlSchema(4_096),
   signature: base64UrlSchema(1_024),
   bank: z.enum(['sha256', 'sha384']),
@@ -62,6 +65,8 @@ export const endorsementSchema = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('rim'), id: z.string().min(1).max(256), xml: z.string().min(1).max(524_288) }),
   z.strictObject({ type: z.literal('ocsp'), response: base64UrlSchema(16_384) }),
+  /** What NVIDIA's remote attestation service says of the same devices: a detached EAT, as the service answered. */
+  z.strictObject({ type: z.literal('nras'), eat: signedText }),
 ]);
 export type Endorsement = z.infer<typeof endorsementSchema>;
 

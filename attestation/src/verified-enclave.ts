@@ -2,18 +2,16 @@
 import { WardroundError } from '@wardround/protocol/errors';
 import { requireInstant } from './clock.ts';
 import type { Policy } from './policy/policy.ts';
-import type { SnpProduct } from './snp/product.ts';
 import type { Step } from './steps.ts';
 import { failedSteps } from './steps.ts';
-import type { AppraisalInput, VerificationReport } from './verifier.ts';
+import type { PlatformName } from './composite/contents.ts';
+import type { MeasuredCode } from './composite/processor.ts';
+import type { AppraisalInput, ShownEnclave, VerificationReport } from './verifier.ts';
 import { verifyEnclave } from './verifier.ts';
 
 interface EnclaveFacts {
-  readonly platform: 'sevSnp';
-  readonly product: SnpProduct;
+  readonly shown: ShownEnclave;
   readonly simulated: boolean;
-  readonly measurement: string;
-  readonly chipId: string;
   readonly nonce: string;
   readonly sessionOpenDigest: string;
   readonly evidenceDigest: string;
@@ -43,12 +41,13 @@ export class VerifiedEnclave {
     Object.freeze(this);
   }
 
-  get platform(): 'sevSnp' {
-    return this.#facts.platform;
+  get platform(): PlatformName {
+    return this.#facts.shown.platform;
   }
 
-  get product(): SnpProduct {
-    return this.#facts.product;
+  /** For people: product and such. */
+  get hardware(): string {
+    return this.#facts.shown.hardware;
   }
 
   /** NAMED WEAKNESS when true: the evidence is the simulated vendor's and proves nothing about hardware. */
@@ -56,14 +55,19 @@ export class VerifiedEnclave {
     return this.#facts.simulated;
   }
 
-  /** Launch measurement, 48 bytes of lower-case hex. */
-  get measurement(): string {
-    return this.#facts.measurement;
+  /** What the hardware measured, as an `EnclaveRelease` lists it. */
+  get code(): MeasuredCode {
+    return this.#facts.shown.code;
   }
 
-  /** 64 bytes of lower-case hex; all zero for a report signed by a provider's key. */
-  get chipId(): string {
-    return this.#facts.chipId;
+  /** The processor, as a list of machines names it, hex; all zero for a report signed by a provider's key. */
+  get machine(): string {
+    return this.#facts.shown.machine;
+  }
+
+  /** UEIDs of its GPUs, decimal; empty where it has none. */
+  get gpus(): readonly string[] {
+    return this.#facts.shown.gpus;
   }
 
   /** The site's own nonce, hex. */
@@ -117,14 +121,11 @@ export class EnclaveRefused extends WardroundError {
  */
 export function admitEnclave(input: AppraisalInput): VerifiedEnclave {
   const report = verifyEnclave(input);
-  const { fields } = report;
-  if (!report.accepted || fields === null || fields.product === null) throw new EnclaveRefused(report);
+  const { enclave } = report;
+  if (!report.accepted || enclave === null) throw new EnclaveRefused(report);
   return new VerifiedEnclave(token, {
-    platform: 'sevSnp',
-    product: fields.product,
+    shown: deepFrozen(enclave),
     simulated: report.simulated,
-    measurement: fields.measurement,
-    chipId: fields.chipId,
     nonce: input.expected.nonce,
     sessionOpenDigest: input.expected.sessionOpenDigest,
     evidenceDigest: report.evidenceDigest,
@@ -132,6 +133,12 @@ export function admitEnclave(input: AppraisalInput): VerifiedEnclave {
     verifiedAtMs: input.at.getTime(),
     steps: Object.freeze(report.steps.map((step) => Object.freeze({ ...step }))),
   });
+}
+
+/** What was verified cannot be edited afterwards. */
+function deepFrozen<T extends object>(value: T): T {
+  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) deepFrozen(member);
+  return Object.freeze(value);
 }
 
 /**

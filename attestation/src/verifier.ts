@@ -1,22 +1,30 @@
 // The verifier (RFC 9334): evidence and endorsements in, a report of named steps out. One verb a line, in the order of the specification.
 import { digestOf } from '@wardround/protocol/canonical-json';
 import { WardroundError } from '@wardround/protocol/errors';
-import type { Bytes } from '@wardround/protocol/bytes';
-import { equalBytes, fromBase64Url, toHex } from '@wardround/protocol/bytes';
+import { equalBytes, toHex } from '@wardround/protocol/bytes';
 import { reportDataFor } from './binding.ts';
 import { requireInstant } from './clock.ts';
+import type { Contents, Endorsements, MirroredEndorsement, PlatformName } from './composite/contents.ts';
+import { readContents, readEndorsements, requireDeclared } from './composite/contents.ts';
+import { verifyAzureSnpMachine, verifyAzureTdxMachine } from './composite/azure.ts';
+import type { Devices } from './composite/devices.ts';
+import { verifyDevices } from './composite/devices.ts';
+import { directSnpAuthenticity, verifyDirectSnp } from './composite/direct-snp.ts';
+import { verifyDirectTdx } from './composite/direct-tdx.ts';
+import { requireMachine } from './composite/machine.ts';
+import type { MeasuredCode, Processor, ProcessorContext, ProcessorFields } from './composite/processor.ts';
+import { noFields, rulesFor } from './composite/processor.ts';
+import type { SecondPath } from './composite/second-path.ts';
+import { verifySecondPath } from './composite/second-path.ts';
 import type { Evidence } from './evidence.ts';
 import { evidenceDigest } from './evidence.ts';
+import type { Limit } from './explain/not-covered.ts';
+import { limitsOf } from './explain/not-covered.ts';
+import type { NvidiaFields } from './nvidia/inspect.ts';
 import type { Policy } from './policy/policy.ts';
-import type { SnpRules } from './policy/snp-rules.ts';
 import type { Weakness } from './policy/weaknesses.ts';
 import { policyWeaknesses } from './policy/weaknesses.ts';
-import { trustedRoots } from './roots.ts';
-import type { SnpFields } from './snp/inspect.ts';
-import { describeSnp } from './snp/inspect.ts';
-import type { SnpReport } from './snp/report.ts';
-import { snpValidationSteps, validateSnp } from './snp/validate.ts';
-import { snpAuthenticitySteps, verifySnp } from './snp/verify.ts';
+import { snpValidationSteps } from './snp/validate.ts';
 import type { Step } from './steps.ts';
 import { StepLog, allOk, failedSteps, need } from './steps.ts';
 
@@ -32,8 +40,21 @@ export interface AppraisalInput {
   readonly policy: Policy;
   readonly expected: Expected;
   readonly at: Date;
-  /** The site's own mirror of revocation lists, PEM or DER, judged together with those in the bundle. */
-  readonly extraCrls: readonly Uint8Array[];
+  /** The site's own mirror, judged together with what is in the bundle: leaving a newer list out of a bundle hides nothing. */
+  readonly mirror: readonly MirroredEndorsement[];
+}
+
+/** What the evidence shows, where it could be read. Only a report that is `accepted` makes it a fact. */
+export interface ShownEnclave {
+  readonly platform: PlatformName;
+  /** For people. */
+  readonly hardware: string;
+  readonly code: MeasuredCode;
+  /** The processor, as a list of machines names it, hex. */
+  readonly machine: string;
+  /** UEIDs of GPUs, and of switches, decimal. */
+  readonly gpus: readonly string[];
+  readonly switches: readonly string[];
 }
 
 /** JSON-able. `authentic`: the hardware's word is genuine. `accepted`: and every step of the site's policy is `ok`. */
@@ -41,7 +62,7 @@ export interface VerificationReport {
   readonly kind: 'EnclaveVerification';
   readonly authentic: boolean;
   readonly accepted: boolean;
-  /** True when the chain ends in the simulated root: then nothing is proved about hardware. */
+  /** True when any chain ends in a simulated root: then nothing is proved about hardware. */
   readonly simulated: boolean;
   readonly at: string;
   readonly evidenceDigest: string;
@@ -49,20 +70,27 @@ export interface VerificationReport {
   /** What the policy names as weak, whether or not it mattered here. */
   readonly weaknesses: readonly Weakness[];
   readonly steps: readonly Step[];
-  readonly fields: SnpFields | null;
+  readonly enclave: ShownEnclave | null;
+  /** Everything that the processor's report says, as `inspect` prints it; a TPM's quote, and each device, in the order of the bundle. */
+  readonly fields: ProcessorFields['report'];
+  readonly tpm: ProcessorFields['tpm'];
+  readonly devices: readonly (NvidiaFields | null)[];
+  /** What no acceptance covers. */
+  readonly notCovered: readonly Limit[];
 }
 
 /** The steps that say whom the evidence was made for. */
 const bindingSteps = ['nonce', 'session', 'gpu', 'binding'] as const;
 
-/** Every step of `verifyEnclave`, in order; `accepted` needs each of them to be `ok`. */
-export const enclaveSteps: readonly string[] = [
-  'contents',
-  ...snpAuthenticitySteps,
-  'revocation',
-  ...bindingSteps,
-  ...snpValidationSteps,
-];
+/** Every step for a machine with SEV-SNP and without GPUs, in order; `accepted` needs each of them to be `ok`. */
+export const enclaveSteps: readonly string[] = stepsFor(
+  { authenticity: directSnpAuthenticity, validation: snpValidationSteps },
+  [],
+);
+
+function stepsFor({ authenticity, validation }: Processor['steps'], more: readonly string[]): readonly string[] {
+  return ['contents', ...authenticity, ...bindingSteps, ...validation, ...more, 'machine'];
+}
 
 /**
  * Appraises evidence against a site's policy, at `at`. Never throws for what the evidence holds: a refused report lists every
@@ -70,80 +98,115 @@ export const enclaveSteps: readonly string[] = [
  * @throws WardroundError `clock-invalid`
  */
 export function verifyEnclave(input: AppraisalInput): VerificationReport {
-  const { evidence, policy } = input;
+  const { evidence, policy, expected } = input;
   const at = requireInstant(input.at);
   const log = new StepLog();
-  const contents = log.run('contents', () => readContents(evidence, policy));
+  const contents = log.run('contents', () => readAccepted(input));
   if (!contents.held) {
     for (const name of enclaveSteps.slice(1)) log.run(name, () => need(contents));
-    return conclude(input, log, { authentic: false, simulated: false, fields: null });
+    return conclude(input, log, null);
   }
-  const { report, certificates, crls, rules } = contents.value;
-  const roots = trustedRoots(policy.simulatedPlatform?.roots);
-  const appraisal = verifySnp({ report, certificates, crls: [...crls, ...input.extraCrls], at, roots }, log);
+  const context: ProcessorContext = {
+    policy,
+    endorsements: contents.value.endorsements,
+    expected: reportDataFor({
+      nonce: expected.nonce,
+      sessionOpen: expected.sessionOpenDigest,
+      gpuEvidence: evidence.binding.gpuEvidence,
+    }),
+    at,
+  };
+  const processor = verifyProcessor(contents.value, context, log);
   log.run('nonce', () => requireNonce(input));
   log.run('session', () => requireSession(input));
-  log.run('gpu', () => requireGpu(evidence, policy));
-  log.run('binding', () => requireBinding(need(appraisal.report), input));
-  validateSnp(appraisal, { policy, rules, at }, log);
-  const simulated = appraisal.chain.held && appraisal.chain.value.trust.kind === 'simulated';
-  return conclude(input, log, { authentic: appraisal.authentic, simulated, fields: describeSnp(appraisal) });
+  log.run('gpu', () => requireGpu(contents.value, policy));
+  log.run('binding', () => requireBinding(processor));
+  processor.validate(log);
+  const second = verifySecondPath(contents.value.shown, context, log);
+  const devices = verifyDevices(contents.value.devices, { ...context, evidence, siteNonce: expected.nonce }, log);
+  log.run('machine', (note) =>
+    requireMachine({ processor: need(processor.machine), devices: need(devices.ueids) }, { policy, at, note }),
+  );
+  return conclude(input, log, { processor, second, devices });
 }
 
-type Verdict = Pick<VerificationReport, 'authentic' | 'simulated' | 'fields'>;
+interface Accepted extends Contents {
+  readonly endorsements: Endorsements;
+}
 
-function conclude({ evidence, policy, at }: AppraisalInput, log: StepLog, verdict: Verdict): VerificationReport {
+/** The bundle can be read, every text of it, as one machine of a sort that the policy has rules for. */
+function readAccepted({ evidence, policy, mirror }: AppraisalInput): Accepted {
+  const contents = readContents(evidence);
+  rulesFor(policy, contents.shown.platform);
+  return { ...contents, endorsements: readEndorsements(evidence.endorsements, mirror) };
+}
+
+function verifyProcessor({ shown }: Contents, context: ProcessorContext, log: StepLog): Processor {
+  switch (shown.platform) {
+    case 'sevSnp':
+      return verifyDirectSnp(shown, context, log);
+    case 'tdx':
+      return verifyDirectTdx(shown, context, log);
+    case 'azureSnpVtpm':
+      return verifyAzureSnpMachine(shown, context, log);
+    case 'azureTdxVtpm':
+      return verifyAzureTdxMachine(shown, context, log);
+  }
+}
+
+interface Parts {
+  readonly processor: Processor;
+  readonly second: SecondPath;
+  readonly devices: Devices;
+}
+
+function conclude({ evidence, policy, at }: AppraisalInput, log: StepLog, parts: Parts | null): VerificationReport {
   const { steps } = log;
+  const fields = fieldsOf(parts);
+  const authentic = parts !== null && [parts.processor, parts.second, parts.devices].every((part) => part.authentic);
+  const simulated = parts !== null && (parts.processor.simulated || parts.devices.simulated);
+  const wanted = parts === null ? [] : stepsFor(parts.processor.steps, [...parts.second.steps, ...parts.devices.steps]);
   return {
     kind: 'EnclaveVerification',
-    authentic: verdict.authentic,
-    accepted: verdict.authentic && allOk(steps, enclaveSteps) && failedSteps(steps).length === 0,
-    simulated: verdict.simulated,
+    authentic,
+    accepted: authentic && allOk(steps, wanted) && failedSteps(steps).length === 0,
+    simulated,
     at: at.toISOString(),
     evidenceDigest: evidenceDigest(evidence),
     policyDigest: digestOf('AttestationPolicy', policy),
     weaknesses: policyWeaknesses(policy),
     steps,
-    fields: verdict.fields,
+    enclave: parts === null ? null : describe(parts),
+    fields: fields.report,
+    tpm: fields.tpm,
+    devices: parts?.devices.fields ?? [],
+    notCovered: limitsOf(scopesOf(parts, simulated)),
   };
 }
 
-interface Contents {
-  readonly report: Bytes;
-  readonly certificates: readonly Bytes[];
-  readonly crls: readonly Bytes[];
-  readonly rules: SnpRules;
+function describe({ processor, devices }: Parts): ShownEnclave | null {
+  const { platform, hardware, code, machine } = processor;
+  if (!code.held || !machine.held) return null;
+  const { gpus, switches } = devices;
+  return { platform, hardware, code: code.value, machine: machine.value, gpus, switches };
 }
 
-/** Exactly one CPU report that we can appraise, and nothing that we cannot: what is not appraised is refused, never ignored. */
-function readContents({ binding, evidence, endorsements }: Evidence, { platforms }: Policy): Contents {
-  if (binding.carriedBy !== 'cpu') throw unsupported(`a binding carried by ${binding.carriedBy}`);
-  const reports: string[] = [];
-  for (const item of evidence) {
-    if (item.type === 'sevSnp') reports.push(item.report);
-    else if (item.type !== 'none') throw unsupported(`evidence of type ${item.type}`);
-  }
-  const certificates: Bytes[] = [];
-  const crls: Bytes[] = [];
-  for (const item of endorsements) {
-    if (item.type === 'certificate') certificates.push(fromBase64Url(item.der));
-    else if (item.type === 'crl') crls.push(fromBase64Url(item.der));
-    else throw unsupported(`an endorsement of type ${item.type}`);
-  }
-  const [report] = reports;
-  if (report === undefined || reports.length > 1) {
-    throw new WardroundError('evidence-cpu-count', 'not exactly one CPU report', { got: String(reports.length) });
-  }
-  if (platforms.sevSnp === 'refused')
-    throw new WardroundError('evidence-platform-refused', 'the policy refuses SEV-SNP', { action: 'stop' });
-  return { report: fromBase64Url(report), certificates, crls, rules: platforms.sevSnp };
+function fieldsOf(parts: Parts | null): ProcessorFields {
+  if (parts === null) return noFields;
+  const { fields } = parts.processor;
+  return { ...fields, tpm: fields.tpm ?? parts.second.fields };
 }
 
-function unsupported(got: string): WardroundError {
-  return new WardroundError('evidence-unsupported', 'evidence that this version cannot appraise', {
-    got,
-    action: 'stop',
-  });
+function scopesOf(parts: Parts | null, simulated: boolean): ReadonlySet<Limit['scope']> {
+  const platform = parts?.processor.platform;
+  const scopes: readonly (readonly [Limit['scope'], boolean])[] = [
+    ['sevSnp', platform === 'sevSnp' || platform === 'azureSnpVtpm'],
+    ['tdx', platform === 'tdx' || platform === 'azureTdxVtpm'],
+    ['vtpm', fieldsOf(parts).tpm !== null],
+    ['gpu', (parts?.devices.fields.length ?? 0) > 0],
+    ['simulated', simulated],
+  ];
+  return new Set(scopes.flatMap(([scope, applies]) => (applies ? [scope] : [])));
 }
 
 /** A stale or replayed bundle names an older nonce, or claims ours and fails `binding`. */
@@ -164,29 +227,26 @@ function requireSession({ evidence, expected }: AppraisalInput): void {
   });
 }
 
-/** Absence of a GPU must be said once, and bound. */
-function requireGpu({ binding, evidence }: Evidence, { gpu }: Policy): void {
-  if (gpu === 'required')
+/** A GPU that the policy wants is there; one that it does not want would be machinery that nobody judged. */
+function requireGpu(contents: Contents, { gpu }: Policy): void {
+  const { devices } = contents;
+  if (gpu !== 'unused' && devices.length === 0)
     throw new WardroundError('evidence-gpu-required', 'the policy requires evidence of a GPU', { action: 'stop' });
-  const absences = evidence.filter((item) => item.type === 'none').length;
-  if (absences === 1 && binding.gpuEvidence === 'none') return;
-  throw new WardroundError('evidence-gpu-undeclared', 'the evidence does not say, and bind, that there is no GPU', {
-    expected: 'one item of type none, and gpuEvidence none',
-    got: `${absences}, and gpuEvidence ${binding.gpuEvidence}`,
-  });
+  if (gpu === 'unused' && devices.length > 0)
+    throw new WardroundError('evidence-gpu-unwanted', 'the policy has no rules for GPUs', {
+      got: `${devices.length} devices`,
+      action: 'stop',
+    });
+  requireDeclared(contents);
 }
 
 /** The hardware signed exactly what this site expects, recomputed from what it expects and not from what the bundle claims. */
-function requireBinding({ reportData }: SnpReport, { evidence, expected }: AppraisalInput): void {
-  const wanted = reportDataFor({
-    nonce: expected.nonce,
-    sessionOpen: expected.sessionOpenDigest,
-    gpuEvidence: evidence.binding.gpuEvidence,
-  });
-  if (equalBytes(reportData, wanted)) return;
+function requireBinding({ bound, expected }: Processor): void {
+  const got = need(bound);
+  if (equalBytes(got, expected)) return;
   throw new WardroundError('evidence-binding', 'the report is not bound to this nonce, session and GPU evidence', {
-    expected: toHex(wanted),
-    got: toHex(reportData),
+    expected: toHex(expected),
+    got: toHex(got),
     action: 'stop',
   });
 }

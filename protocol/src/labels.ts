@@ -8,6 +8,8 @@ export const labels = {
   document: `${version} document`,
   /** REPORT_DATA of a CPU's evidence, design section 4. */
   reportData: `${version} report-data`,
+  /** What a TPM's quote carries in place of REPORT_DATA: a TPM may take no more than 34 bytes. */
+  tpmQualifyingData: `${version} tpm-qualifying-data`,
   /** The GPU's nonce, derived from the site's nonce. */
   gpuNonce: `${version} gpu-nonce`,
   /** Digest over the GPU evidence that REPORT_DATA carries. */

@@ -85,7 +85,7 @@ describe('evidence of the simulated platform', () => {
         policy: policy(),
         expected: { nonce: value.nonce, sessionOpenDigest: value.session },
         at: world.clock.now(),
-        extraCrls: [],
+        mirror: [],
       });
       expect(report.steps.filter(({ status }) => status !== 'ok')).toEqual([]);
       expect([report.accepted, report.simulated]).toEqual([true, true]);
@@ -102,7 +102,7 @@ describe('evidence of the simulated platform', () => {
       policy: policy(change),
       expected: { nonce: offer?.value.nonce ?? '', sessionOpenDigest: offer?.value.session ?? '' },
       at: world.clock.now(),
-      extraCrls: [],
+      mirror: [],
     });
     expect(report.accepted).toBe(false);
   });

@@ -13,6 +13,7 @@ import type { ReportRequest } from '@wardround/attestation/simulated/chip';
 import { EnclaveRefused, VerifiedEnclave, admitEnclave, requireFresh } from '@wardround/attestation/verified-enclave';
 import type { AppraisalInput, VerificationReport } from '@wardround/attestation/verifier';
 import { enclaveSteps, verifyEnclave } from '@wardround/attestation/verifier';
+import { wantingGpu } from '../fakes/gpu-policy.ts';
 import type { World } from './world.ts';
 import {
   at,
@@ -21,6 +22,7 @@ import {
   failuresOf,
   makeWorld,
   measurement,
+  mirrorOf,
   nonce,
   policyFor,
   reportOf,
@@ -45,7 +47,7 @@ beforeAll(async () => {
 const expected = { nonce, sessionOpenDigest: sessionOpen };
 
 function appraise(changes: Partial<AppraisalInput> = {}): VerificationReport {
-  return verifyEnclave({ evidence: evidenceOf(genoa), policy, expected, at, extraCrls: [], ...changes });
+  return verifyEnclave({ evidence: evidenceOf(genoa), policy, expected, at, mirror: [], ...changes });
 }
 
 function refusals(changes: Partial<AppraisalInput> = {}): readonly string[] {
@@ -61,7 +63,7 @@ function refusalsOf(fields: Partial<ReportRequest>, world = genoa): readonly str
 
 function withRules(change: (rules: SnpRules) => Partial<SnpRules>): Policy {
   const rules = snpRulesOf(policy);
-  return parsePolicy({ ...policy, platforms: { sevSnp: { ...rules, ...change(rules) } } });
+  return parsePolicy({ ...policy, platforms: { ...policy.platforms, sevSnp: { ...rules, ...change(rules) } } });
 }
 
 function withImages(...images: readonly Partial<SnpImage>[]): Policy {
@@ -88,12 +90,13 @@ describe('evidence that holds', () => {
 
   it('is admitted as a VerifiedEnclave with the facts that were proved', () => {
     const evidence = evidenceOf(genoa);
-    const enclave = admitEnclave({ evidence, policy, expected, at, extraCrls: [] });
+    const enclave = admitEnclave({ evidence, policy, expected, at, mirror: [] });
     expect(enclave.platform).toBe('sevSnp');
-    expect(enclave.product).toBe('Genoa');
+    expect(enclave.hardware).toBe('AMD SEV-SNP Genoa');
     expect(enclave.simulated).toBe(true);
-    expect(enclave.measurement).toBe(measurement);
-    expect(enclave.chipId).toBe(toHex(genoa.chip.chipId));
+    expect(enclave.code).toEqual({ platform: 'sevSnp', measurement });
+    expect(enclave.machine).toBe(toHex(genoa.chip.chipId));
+    expect(enclave.gpus).toEqual([]);
     expect(enclave.nonce).toBe(nonce);
     expect(enclave.sessionOpenDigest).toBe(sessionOpen);
     expect(enclave.evidenceDigest).toMatch(/^[0-9a-f]{64}$/);
@@ -110,8 +113,8 @@ describe('evidence that holds', () => {
   it('may take its revocation list from the site’s own mirror', () => {
     const evidence = evidenceOf(genoa);
     const bare = { ...evidence, endorsements: evidence.endorsements.filter(({ type }) => type !== 'crl') };
-    expect(appraise({ evidence: bare, extraCrls: [turin.crl, genoa.crl] }).accepted).toBe(true);
-    expect(refusals({ evidence: bare, extraCrls: [turin.crl] })).toEqual([
+    expect(appraise({ evidence: bare, mirror: mirrorOf(turin.crl, genoa.crl) }).accepted).toBe(true);
+    expect(refusals({ evidence: bare, mirror: mirrorOf(turin.crl) })).toEqual([
       'revocation: snp-crl-issuer',
       'revocation-known: snp-crl-missing',
     ]);
@@ -121,11 +124,15 @@ describe('evidence that holds', () => {
 describe('a VerifiedEnclave', () => {
   it('cannot be made by anybody else', () => {
     const facts = {
-      platform: 'sevSnp' as const,
-      product: 'Genoa' as const,
+      shown: {
+        platform: 'sevSnp' as const,
+        hardware: 'AMD SEV-SNP Genoa',
+        code: { platform: 'sevSnp' as const, measurement },
+        machine: '',
+        gpus: [],
+        switches: [],
+      },
       simulated: false,
-      measurement,
-      chipId: '',
       nonce,
       sessionOpenDigest: sessionOpen,
     };
@@ -133,11 +140,11 @@ describe('a VerifiedEnclave', () => {
     expect(codeOf(() => new VerifiedEnclave(Symbol('admitted'), forged))).toBe('enclave-not-verified');
     const lookalike: unknown = Object.create(VerifiedEnclave.prototype);
     if (!(lookalike instanceof VerifiedEnclave)) throw new Error('not even alike');
-    expect(() => lookalike.measurement).toThrow(TypeError);
+    expect(() => lookalike.code).toThrow(TypeError);
   });
 
   it('cannot be changed', () => {
-    const enclave = admitEnclave({ evidence: evidenceOf(genoa), policy, expected, at, extraCrls: [] });
+    const enclave = admitEnclave({ evidence: evidenceOf(genoa), policy, expected, at, mirror: [] });
     expect(Object.isFrozen(enclave)).toBe(true);
     expect(Object.isFrozen(enclave.steps)).toBe(true);
     enclave.verifiedAt.setFullYear(3000);
@@ -145,7 +152,7 @@ describe('a VerifiedEnclave', () => {
   });
 
   it('is fresh for as long as the policy says, and never before it was verified', () => {
-    const enclave = admitEnclave({ evidence: evidenceOf(genoa), policy, expected, at, extraCrls: [] });
+    const enclave = admitEnclave({ evidence: evidenceOf(genoa), policy, expected, at, mirror: [] });
     expect(() => requireFresh(enclave, policy, at)).not.toThrow();
     expect(() => requireFresh(enclave, policy, new Date(at.getTime() + 3_600_000))).not.toThrow();
     expect(codeOf(() => requireFresh(enclave, policy, new Date(at.getTime() + 3_600_001)))).toBe('evidence-too-old');
@@ -166,7 +173,7 @@ function codeOf(act: () => unknown): string {
 describe('a refusal', () => {
   it('is thrown with the code of the first failed step and lists them all', () => {
     const report = reportOf(genoa, { policy: 0xb_0137n, measurement: new Uint8Array(48), guestSvn: 0 });
-    const input = { evidence: evidenceOf(genoa, report), policy, expected, at, extraCrls: [] };
+    const input = { evidence: evidenceOf(genoa, report), policy, expected, at, mirror: [] };
     try {
       admitEnclave(input);
       expect.unreachable();
@@ -228,7 +235,7 @@ describe('whom the evidence was made for', () => {
   });
 
   it('refuses a GPU that is required, unsaid, said twice or bound without being there', () => {
-    expect(refusals({ policy: { ...policy, gpu: 'required' } })).toEqual(['gpu: evidence-gpu-required']);
+    expect(refusals({ policy: wantingGpu(policy) })).toEqual(['gpu: evidence-gpu-required']);
     const evidence = evidenceOf(genoa);
     const [cpu, none] = evidence.evidence;
     if (cpu === undefined || none === undefined) throw new Error('no evidence');
@@ -247,46 +254,74 @@ describe('what cannot be appraised is refused, never ignored', () => {
   const evidenceWith = (extra: Partial<Evidence>): Evidence => ({ ...evidenceOf(genoa), ...extra });
   const bytes = toBase64Url(new Uint8Array(16));
 
-  it('evidence of other hardware beside a good report', () => {
-    const good = evidenceOf(genoa).evidence;
-    const others: Evidence['evidence'] = [
-      { type: 'tdx', quote: bytes, eventLog: 'none' },
-      { type: 'nvidiaGpu', report: bytes, certificates: [bytes] },
-      { type: 'nvSwitch', report: bytes, certificates: [bytes] },
-      {
-        type: 'tpmQuote',
-        hclReport: bytes,
-        quote: bytes,
-        signature: bytes,
-        bank: 'sha256',
-        pcrs: [{ index: 0, value: '00'.repeat(32) }],
-        eventLog: 'none',
-      },
-    ];
-    for (const item of others) {
-      const report = appraise({ evidence: evidenceWith({ evidence: [...good, item] }) });
-      expect(failuresOf(report)).toEqual(['contents: evidence-unsupported']);
-      expect(report.steps.map(({ name }) => name)).toEqual(enclaveSteps);
-      expect(report.steps.slice(1).every(({ status }) => status === 'not-evaluated')).toBe(true);
-      expect(report).toMatchObject({ authentic: false, accepted: false, fields: null });
-    }
+  const quote: Evidence['evidence'][number] = {
+    type: 'tpmQuote',
+    hclReport: 'none',
+    certificates: [],
+    quote: bytes,
+    signature: bytes,
+    bank: 'sha256',
+    pcrs: [{ index: 0, value: '00'.repeat(32) }],
+    eventLog: 'none',
+  };
+
+  it.each([
+    [{ type: 'tdx', quote: bytes, eventLog: 'none' }, ['contents: evidence-cpu-count']],
+    [{ type: 'nvidiaGpu', report: bytes, certificates: [bytes] }, ['gpu: evidence-gpu-unwanted']],
+    [{ type: 'nvSwitch', report: bytes, certificates: [bytes] }, ['gpu: evidence-gpu-unwanted']],
+    [quote, ['second-path: evidence-second-path-unasked']],
+  ] satisfies [Evidence['evidence'][number], string[]][])('%j beside a good report', (item, codes) => {
+    const report = appraise({ evidence: evidenceWith({ evidence: [...evidenceOf(genoa).evidence, item] }) });
+    expect(failuresOf(report)).toEqual(codes);
+    expect(report.accepted).toBe(false);
   });
 
-  it('other endorsements, another carrier, no CPU report or two', () => {
+  it('makes no step on a bundle whose contents it refuses', () => {
+    const good = evidenceOf(genoa).evidence;
+    const report = appraise({
+      evidence: evidenceWith({ evidence: [...good, { type: 'tdx', quote: bytes, eventLog: 'none' }] }),
+    });
+    expect(report.steps.map(({ name }) => name)).toEqual(enclaveSteps);
+    expect(report.steps.slice(1).every(({ status }) => status === 'not-evaluated')).toBe(true);
+    expect(report).toMatchObject({ authentic: false, accepted: false, fields: null, enclave: null });
+  });
+
+  it('another carrier, no report of a processor or two, and texts that do not decode', () => {
     const { evidence, endorsements, binding } = evidenceOf(genoa);
     const [cpu, none] = evidence;
     if (cpu === undefined || none === undefined) throw new Error('no evidence');
     const only = (changed: Partial<Evidence>): readonly string[] => refusals({ evidence: evidenceWith(changed) });
-    expect(only({ endorsements: [...endorsements, { type: 'ocsp', response: bytes }] })).toEqual([
-      'contents: evidence-unsupported',
+    const carriedBy = { ...binding, carriedBy: 'tpm' as const };
+    expect(only({ binding: carriedBy })).toEqual(['contents: evidence-carrier']);
+    expect(only({ binding: carriedBy, evidence: [cpu, none, quote] })).toEqual(['contents: evidence-carrier']);
+    expect(only({ binding: carriedBy, evidence: [cpu, none, { ...quote, hclReport: bytes }] })).toEqual([
+      'contents: evidence-cpu-count',
     ]);
-    expect(only({ endorsements: [...endorsements, { type: 'rim', id: 'x', xml: '<x/>' }] })).toEqual([
-      'contents: evidence-unsupported',
+    expect(only({ binding: carriedBy, evidence: [none, { ...quote, hclReport: bytes }] })).toEqual([
+      'contents: evidence-platform-refused',
     ]);
-    expect(only({ binding: { ...binding, carriedBy: 'tpm' } })).toEqual(['contents: evidence-unsupported']);
     expect(only({ evidence: [none] })).toEqual(['contents: evidence-cpu-count']);
     expect(only({ evidence: [cpu, cpu, none] })).toEqual(['contents: evidence-cpu-count']);
+    expect(only({ evidence: [{ type: 'tdx', quote: bytes, eventLog: 'none' }, none] })).toEqual([
+      'contents: evidence-platform-refused',
+    ]);
     expect(only({ evidence: [{ type: 'sevSnp', report: 'AB' }, none] })).toEqual(['contents: encoding-base64url']);
+    expect(only({ endorsements: [...endorsements, { type: 'ocsp', response: 'AB' }] })).toEqual([
+      'contents: encoding-base64url',
+    ]);
+    const twice = { ...quote, pcrs: [...quote.pcrs, ...quote.pcrs] };
+    expect(only({ evidence: [cpu, none, twice] })).toEqual(['contents: evidence-pcr-twice']);
+    const longer = { ...quote, bank: 'sha384' as const };
+    expect(only({ evidence: [cpu, none, longer] })).toEqual(['contents: encoding-hex']);
+  });
+
+  it('endorsements of other hardware change nothing: nobody needs to trust them', () => {
+    const { endorsements } = evidenceOf(genoa);
+    const more: Evidence['endorsements'] = [
+      { type: 'ocsp', response: bytes },
+      { type: 'rim', id: 'x', xml: '<x/>' },
+    ];
+    expect(appraise({ evidence: evidenceWith({ endorsements: [...endorsements, ...more] }) }).accepted).toBe(true);
   });
 });
 
@@ -373,6 +408,7 @@ describe('the machine', () => {
       parsePolicy({
         ...strict,
         platforms: {
+          ...strict.platforms,
           sevSnp: { ...rules, products: { ...rules.products, Milan: { ...like, rootSeedExtracted } } },
         },
       });
@@ -401,7 +437,7 @@ describe('the machine', () => {
     const rules = snpRulesOf(short);
     const byEight = parsePolicy({
       ...short,
-      platforms: { sevSnp: { ...rules, chipIds: [toHex(turin.chip.chipId).slice(0, 16)] } },
+      platforms: { ...policy.platforms, sevSnp: { ...rules, chipIds: [toHex(turin.chip.chipId).slice(0, 16)] } },
     });
     expect(appraise({ evidence: evidenceOf(turin), policy: byEight }).accepted).toBe(true);
   });
@@ -418,6 +454,7 @@ describe('the machine', () => {
       parsePolicy({
         ...strict,
         platforms: {
+          ...strict.platforms,
           sevSnp: { ...snpRulesOf(strict), signedBy: { vcek: 'refused', vlek: { providers } }, chipIds },
         },
       });
@@ -473,7 +510,7 @@ describe('the firmware', () => {
     const strict = policyFor(turin);
     const required = parsePolicy({
       ...strict,
-      platforms: { sevSnp: { ...snpRulesOf(strict), requiredMitigations: '0x21' } },
+      platforms: { ...policy.platforms, sevSnp: { ...snpRulesOf(strict), requiredMitigations: '0x21' } },
     });
     const refusedFor = (fields: Partial<ReportRequest>): readonly string[] =>
       refusals({ evidence: evidenceOf(turin, reportOf(turin, fields)), policy: required });
@@ -579,7 +616,7 @@ describe('revocation and time', () => {
 
   it('a revoked intermediate, known to the site’s mirror only', async () => {
     const revoking = await genoa.vendor.issueCrl({ revoked: [genoa.vendor.intermediateSerial('VCEK')] });
-    const report = appraise({ extraCrls: [revoking] });
+    const report = appraise({ mirror: mirrorOf(revoking) });
     expect(report).toMatchObject({ authentic: false, accepted: false });
     expect(failuresOf(report)).toEqual(['revocation: snp-revoked', 'revocation-known: snp-crl-missing']);
   });

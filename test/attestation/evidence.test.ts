@@ -21,6 +21,7 @@ const bundle: Evidence = {
     {
       type: 'tpmQuote',
       hclReport: 'AAAA',
+      certificates: [],
       quote: 'AAAA',
       signature: 'AAAA',
       bank: 'sha256',

@@ -227,7 +227,7 @@ describe('the JSON Schemas', () => {
     expect(policyJsonSchema()).toMatchObject({
       type: 'object',
       additionalProperties: false,
-      required: ['kind', 'version', 'platforms', 'measurements', 'collateral', 'maxEvidenceAgeSeconds', 'gpu'],
+      required: expect.arrayContaining(['platforms', 'measurements', 'secondPath', 'collateral', 'gpu', 'machines']),
     });
     expect(evidenceJsonSchema()).toMatchObject({
       type: 'object',

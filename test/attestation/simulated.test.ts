@@ -46,7 +46,7 @@ describe('a simulated chip', () => {
       policy: parsePolicy(policyFor(genoa)),
       expected: { nonce, sessionOpenDigest: sessionOpen },
       at,
-      extraCrls: [],
+      mirror: [],
     });
     expect(enclave.simulated).toBe(true);
   });

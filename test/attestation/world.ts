@@ -2,6 +2,7 @@
 import type { Bytes } from '@wardround/protocol/bytes';
 import { toBase64Url, toHex } from '@wardround/protocol/bytes';
 import { reportDataFor } from '@wardround/attestation/binding';
+import type { MirroredEndorsement } from '@wardround/attestation/composite/contents';
 import type { Evidence } from '@wardround/attestation/evidence';
 import type { Policy } from '@wardround/attestation/policy/policy';
 import type { SnpRules } from '@wardround/attestation/policy/snp-rules';
@@ -111,6 +112,9 @@ export function policyFor(world: World): Policy {
     kind: 'AttestationPolicy',
     version: 1,
     platforms: {
+      tdx: 'refused',
+      azureSnpVtpm: 'refused',
+      azureTdxVtpm: 'refused',
       sevSnp: {
         products: {
           Milan: 'refused',
@@ -158,6 +162,8 @@ export function policyFor(world: World): Policy {
     collateral: { maxCrlAgeSeconds: 7 * 86_400 },
     maxEvidenceAgeSeconds: 3600,
     gpu: 'unused',
+    machines: 'processorAlone',
+    secondPath: 'notRequired',
     simulatedPlatform: { roots: [world.vendor.rootSha256] },
   };
 }
@@ -166,4 +172,9 @@ export function policyFor(world: World): Policy {
 export function snpRulesOf({ platforms }: Policy): SnpRules {
   if (platforms.sevSnp === 'refused') throw new Error('no rules');
   return platforms.sevSnp;
+}
+
+/** Revocation lists of the site's own mirror. */
+export function mirrorOf(...crls: readonly Bytes[]): readonly MirroredEndorsement[] {
+  return crls.map((der) => ({ endorsement: { type: 'crl', der: toBase64Url(der) }, mirroredAt: at }));
 }

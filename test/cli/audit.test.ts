@@ -15,6 +15,7 @@ import { copyBytes, fromHex, toBase64Url, toHex } from '@wardround/protocol/byte
 import { sign, UNVERIFIED_kindOf } from '@wardround/protocol/documents/signed';
 import type { DocumentKind, DocumentOf } from '@wardround/protocol/documents/registry';
 import { encodeSafetensors } from '@wardround/protocol/safetensors';
+import { wantingGpu } from '../fakes/gpu-policy.ts';
 import { type AuditRequest, auditStudy, type StudyAudit } from '../../cli/src/audit/audit-study.ts';
 import type { Platform } from '../../aggregator-enclave/src/enclave/ports.ts';
 import { World } from '../aggregator-enclave/world.ts';
@@ -279,7 +280,7 @@ describe('what is other than it should be', () => {
     ],
     ['another vendor root', (p: Policy) => ({ ...p, simulatedPlatform: { roots: ['22'.repeat(32)] } })],
     ['genuine hardware', ({ simulatedPlatform: _none, ...p }: Policy) => p],
-    ['a GPU', (p: Policy) => ({ ...p, gpu: 'required' as const })],
+    ['a GPU', (p: Policy) => wantingGpu(p)],
   ])('one hospital wanted %s', async (_name, change) => {
     expect(firstFailure(await audited(policies(change)))).toEqual({ name: 'evidence', code: 'audit-evidence-refused' });
   });

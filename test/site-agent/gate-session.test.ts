@@ -265,7 +265,7 @@ const attacks: readonly Attack[] = [
       const [image] = world.policy.measurements;
       world.policy = {
         ...world.policy,
-        measurements: image === undefined ? [] : [{ ...image, measurement: 'ab'.repeat(48) }],
+        measurements: image?.platform === 'sevSnp' ? [{ ...image, measurement: 'ab'.repeat(48) }] : [],
       };
     },
   },

@@ -12,6 +12,7 @@ import { releaseInfo } from '@wardround/protocol/seal-context';
 import { openFromMany } from '@wardround/protocol/sealed-stream';
 import { decodeSafetensors } from '@wardround/protocol/safetensors';
 import { decodeCheckpoint, modelDigest } from '@wardround/learning/checkpoint';
+import { wantingGpu } from '../fakes/gpu-policy.ts';
 import { approveStudy, type ApproveRequest } from '../../site-agent/src/person/approve-study.ts';
 import { consentToRelease, type Decision, refuseStudy, withdrawStudy } from '../../site-agent/src/person/decide.ts';
 import { describeStudy } from '../../site-agent/src/person/describe-study.ts';
@@ -88,7 +89,7 @@ describe('approving', () => {
     {
       name: 'with a policy that wants a GPU',
       code: 'approve-policy',
-      change: () => ({ policy: { ...world.policy, gpu: 'required' } }),
+      change: () => ({ policy: wantingGpu(world.policy) }),
     },
     {
       name: 'with rows that do not fulfil the contract',

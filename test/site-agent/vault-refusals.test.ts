@@ -49,7 +49,10 @@ async function refusedSession(wrap?: Wrap): Promise<ReturnType<VaultWorld['encla
   await world.approved(wrap);
   const { sevSnp } = world.policy.platforms;
   if (sevSnp === 'refused') throw new Error('a policy for another platform');
-  world.policy = { ...world.policy, platforms: { sevSnp: { ...sevSnp, chipIds: ['0'.repeat(128)] } } };
+  world.policy = {
+    ...world.policy,
+    platforms: { ...world.policy.platforms, sevSnp: { ...sevSnp, chipIds: ['0'.repeat(128)] } },
+  };
   const enclave = world.enclave();
   await world.session(enclave);
   return enclave;

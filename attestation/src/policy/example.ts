@@ -85,6 +85,9 @@ function machines({ chipIds }: ExamplePolicyInput): readonly string[] {
     '      acceptedUnknownBits: []',
     '    # Bits of LAUNCH_MIT_VECTOR and CURRENT_MIT_VECTOR that must be set; needs report version 5.',
     '    requiredMitigations: "0x0"',
+    '  tdx: refused',
+    '  azureSnpVtpm: refused',
+    '  azureTdxVtpm: refused',
   ];
 }
 
@@ -106,11 +109,15 @@ function image({ measurement, minimumGuestSvn, simulatedRootSha256 }: ExamplePol
 }
 
 const tail = [
+  '# A TPM’s quote beside the processor’s report, both of which must hold: { vtpm: rules }.',
+  'secondPath: notRequired',
   '# A certificate revocation list must be there, in date, and no older than this (60 days: AMD’s lists live six to seven weeks).',
   'collateral: { maxCrlAgeSeconds: 5184000 }',
   '# Evidence is asked for again after this time.',
   'maxEvidenceAgeSeconds: 3600',
   'gpu: unused',
+  '# With GPUs: which processor and devices are one machine.',
+  'machines: processorAlone',
 ];
 
 function weaknesses({ simulatedRootSha256 }: ExamplePolicyInput): readonly string[] {

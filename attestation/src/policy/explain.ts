@@ -2,7 +2,11 @@
 import type { LimitScope } from '../explain/not-covered.ts';
 import { limitsOf } from '../explain/not-covered.ts';
 import { explainSnp, explainSnpImage } from './explain-snp.ts';
-import { duration } from './explain-words.ts';
+import { explainNvidia } from './explain-nvidia.ts';
+import { explainTdx, explainTdxImage } from './explain-tdx.ts';
+import { explainTpm } from './explain-tpm.ts';
+import { duration, waivedSentence } from './explain-words.ts';
+import { isWaiver } from './waiver.ts';
 import type { Policy } from './policy.ts';
 import { policyWeaknesses } from './weaknesses.ts';
 
@@ -15,7 +19,7 @@ export interface PolicySection {
 export function explainPolicy(policy: Policy): readonly PolicySection[] {
   return [
     ...platformSections(policy),
-    { heading: 'The code', sentences: policy.measurements.map(explainSnpImage) },
+    { heading: 'The code', sentences: policy.measurements.map(explainImage) },
     { heading: 'Time', sentences: timeSentences(policy) },
     { heading: 'GPUs', sentences: gpuSentences(policy) },
     { heading: 'Weak by name', sentences: weakSentences(policy) },
@@ -23,13 +27,43 @@ export function explainPolicy(policy: Policy): readonly PolicySection[] {
   ].filter(({ sentences }) => sentences.length > 0);
 }
 
-function platformSections({ platforms: { sevSnp } }: Policy): readonly PolicySection[] {
-  return [
-    {
-      heading: 'Machines with AMD SEV-SNP',
-      sentences: sevSnp === 'refused' ? ['They are refused.'] : explainSnp(sevSnp),
-    },
-  ];
+function explainImage(image: Policy['measurements'][number]): string {
+  return image.platform === 'sevSnp' ? explainSnpImage(image) : explainTdxImage(image);
+}
+
+function platformSections({ platforms, secondPath }: Policy): readonly PolicySection[] {
+  const { sevSnp, tdx, azureSnpVtpm, azureTdxVtpm } = platforms;
+  const sections = [
+    ['Machines with AMD SEV-SNP', sevSnp === 'refused' ? null : explainSnp(sevSnp)],
+    ['Machines with Intel TDX', tdx === 'refused' ? null : explainTdx(tdx)],
+    [
+      'Azure’s machines with AMD SEV-SNP, behind a paravisor',
+      azureSnpVtpm === 'refused'
+        ? null
+        : [
+            ...explainSnp(azureSnpVtpm.sevSnp),
+            ...azureSnpVtpm.paravisors.map((image) => `As paravisor: ${explainSnpImage(image)}`),
+            ...explainTpm(azureSnpVtpm.vtpm),
+          ],
+    ],
+    [
+      'Azure’s machines with Intel TDX, behind a paravisor',
+      azureTdxVtpm === 'refused'
+        ? null
+        : [
+            ...explainTdx(azureTdxVtpm.tdx),
+            ...azureTdxVtpm.paravisors.map((image) => `As paravisor: ${explainTdxImage(image)}`),
+            ...explainTpm(azureTdxVtpm.vtpm),
+          ],
+    ],
+    [
+      'A second path to the machine',
+      secondPath === 'notRequired'
+        ? ['The processor’s evidence is enough; a TPM’s quote beside it is refused.']
+        : ['A TPM’s quote must be there as well, and agree.', ...explainTpm(secondPath.vtpm)],
+    ],
+  ] as const;
+  return sections.map(([heading, sentences]) => ({ heading, sentences: sentences ?? ['They are refused.'] }));
 }
 
 function timeSentences({ collateral, maxEvidenceAgeSeconds }: Policy): readonly string[] {
@@ -39,8 +73,17 @@ function timeSentences({ collateral, maxEvidenceAgeSeconds }: Policy): readonly 
   ];
 }
 
-function gpuSentences({ gpu }: Policy): readonly string[] {
-  return gpu === 'unused' ? ['No GPU may be used; its absence must be said, and is bound to the evidence.'] : [];
+function gpuSentences({ gpu, machines }: Policy): readonly string[] {
+  if (gpu === 'unused') return ['No GPU may be used; its absence must be said, and is bound to the evidence.'];
+  return [...explainNvidia(gpu.nvidia), machineSentence(machines)];
+}
+
+function machineSentence(machines: Policy['machines']): string {
+  if (machines === 'processorAlone') return 'Processors and GPUs are not paired.';
+  if (isWaiver(machines))
+    return `ANY of these GPUs may stand in any of these machines, so that one elsewhere can answer: ${waivedSentence(machines)}`;
+  const pairs = machines.map(({ processor, devices }) => `${processor} with ${devices.join(', ')}`);
+  return `Processor and devices must be one of these machines: ${pairs.join('; ')}.`;
 }
 
 function weakSentences(policy: Policy): readonly string[] {
@@ -51,10 +94,14 @@ function weakSentences(policy: Policy): readonly string[] {
   );
 }
 
-function scopesOf({ platforms, gpu, simulatedPlatform }: Policy): ReadonlySet<LimitScope> {
-  const scopes = new Set<LimitScope>();
-  if (platforms.sevSnp !== 'refused') scopes.add('sevSnp');
-  if (gpu !== 'unused') scopes.add('gpu');
-  if (simulatedPlatform !== undefined) scopes.add('simulated');
-  return scopes;
+function scopesOf({ platforms, gpu, secondPath, simulatedPlatform }: Policy): ReadonlySet<LimitScope> {
+  const { sevSnp, tdx, azureSnpVtpm, azureTdxVtpm } = platforms;
+  const scopes: readonly (readonly [LimitScope, boolean])[] = [
+    ['sevSnp', sevSnp !== 'refused' || azureSnpVtpm !== 'refused'],
+    ['tdx', tdx !== 'refused' || azureTdxVtpm !== 'refused'],
+    ['vtpm', azureSnpVtpm !== 'refused' || azureTdxVtpm !== 'refused' || secondPath !== 'notRequired'],
+    ['gpu', gpu !== 'unused'],
+    ['simulated', simulatedPlatform !== undefined],
+  ];
+  return new Set(scopes.flatMap(([scope, applies]) => (applies ? [scope] : [])));
 }

@@ -1,8 +1,7 @@
 // VALIDATE: is this genuine machine one that the site accepts, with firmware it accepts? Which code it runs is judged in `image`.
 import { WardroundError } from '@wardround/protocol/errors';
 import { toHex } from '@wardround/protocol/bytes';
-import type { Policy } from '../policy/policy.ts';
-import type { SnpRules } from '../policy/snp-rules.ts';
+import type { SnpImage, SnpRules } from '../policy/snp-rules.ts';
 import { isWaiver, requireWaiverCurrent } from '../policy/waiver.ts';
 import type { Note, StepLog } from '../steps.ts';
 import { need } from '../steps.ts';
@@ -35,15 +34,19 @@ export const snpValidationSteps = [
   ...snpImageSteps,
 ] as const;
 
+export interface SnpValidation {
+  readonly rules: SnpRules;
+  readonly images: readonly SnpImage[];
+  /** Of the whole policy: the age of the newest revocation list. */
+  readonly collateral: { readonly maxCrlAgeSeconds: number };
+  readonly at: Date;
+}
+
 /** Makes every step of the policy in `log`. Steps whose ground did not hold are `not-evaluated`. */
-export function validateSnp(
-  appraisal: SnpAppraisal,
-  context: { policy: Policy; rules: SnpRules; at: Date },
-  log: StepLog,
-): void {
-  const { policy, rules, at } = context;
+export function validateSnp(appraisal: SnpAppraisal, context: SnpValidation, log: StepLog): void {
+  const { collateral, images, rules, at } = context;
   const { report, leaf, product, chain, revocation } = appraisal;
-  log.run('revocation-known', () => requireRecentCrl(revocation.held ? revocation.value : undefined, policy, at));
+  log.run('revocation-known', () => requireRecentCrl(revocation.held ? revocation.value : undefined, collateral, at));
   const accepted = log.run('product-accepted', (note) => requireProductAccepted(need(product), rules, { at, note }));
   log.run('signer-accepted', () => requireSignerAccepted(need(leaf), rules));
   log.run('chip-accepted', (note) => requireChipAccepted(need(report), rules, { at, note }));
@@ -59,17 +62,21 @@ export function validateSnp(
   log.run('migration', () => requireNoMigration(need(report)));
   log.run('guest-policy', () => requireGuestPolicy(need(report), rules.guestPolicy));
   log.run('platform-info', () => requirePlatformInfo(need(report), rules.platformInfo));
-  matchImage({ report, chain, images: policy.measurements, at }, log);
+  matchImage({ report, chain, images, at }, log);
 }
 
 /** `inspect` may leave revocation open; a site that releases something may not. */
-function requireRecentCrl(state: RevocationState | undefined, policy: Policy, at: Date): void {
+function requireRecentCrl(
+  state: RevocationState | undefined,
+  { maxCrlAgeSeconds }: SnpValidation['collateral'],
+  at: Date,
+): void {
   if (state === undefined)
     throw new WardroundError('snp-crl-missing', 'it is not known whether the chain is revoked', { action: 'retry' });
   const ageSeconds = Math.floor((at.getTime() - state.thisUpdate.getTime()) / 1000);
-  if (ageSeconds <= policy.collateral.maxCrlAgeSeconds) return;
+  if (ageSeconds <= maxCrlAgeSeconds) return;
   throw new WardroundError('snp-crl-too-old', 'the newest CRL is older than the policy allows', {
-    expected: `at most ${policy.collateral.maxCrlAgeSeconds} s`,
+    expected: `at most ${maxCrlAgeSeconds} s`,
     got: `${ageSeconds} s`,
     action: 'retry',
   });

@@ -92,7 +92,7 @@ function checkUse(context: AuditContext, { site, offer, evidence, at, where }: U
     });
   }
   const expected = { nonce: offer.value.nonce, sessionOpenDigest: offer.value.session };
-  const report = verifyEnclave({ evidence, policy, expected, at, extraCrls: [] });
+  const report = verifyEnclave({ evidence, policy, expected, at, mirror: [] });
   if (!report.accepted) {
     const failed = report.steps.find(({ status }) => status !== 'ok');
     throw wrong(

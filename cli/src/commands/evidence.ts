@@ -1,8 +1,10 @@
 // `wardround evidence`: is this report genuine (inspect), and would this site's policy accept this bundle (verify)? No network, no trust.
 import type { Command } from 'commander';
 import { parseLimitedJson } from '@wardround/protocol/canonical-json';
+import { toBase64Url } from '@wardround/protocol/bytes';
 import { WardroundError } from '@wardround/protocol/errors';
 import { evidenceLimits, parseEvidence } from '@wardround/attestation/evidence';
+import { readArmoured } from '@wardround/attestation/x509/pem';
 import { parsePolicy } from '@wardround/attestation/policy/policy';
 import { verifyEnclave } from '@wardround/attestation/verifier';
 import { createOutput } from '../output.ts';
@@ -82,16 +84,20 @@ async function inspect(file: string | undefined, options: InspectOptions): Promi
   if (!inspected.inspection.authentic) throw new ExitCode(status.notAuthentic);
 }
 
+const crlFiles = { label: 'X509 CRL', maxInputBytes: 262_144, maxObjects: 64 } as const;
+
 async function verifyBundle(path: string, options: VerifyOptions): Promise<void> {
   const evidence = parseEvidence(parseLimitedJson(await readBytes(path), evidenceLimits));
   const policy = parsePolicy((await readYamlFile(options.policy)).value);
-  const extraCrls = await readAll(options.crl);
+  const crls = readArmoured(await readAll(options.crl), crlFiles);
   const expected = {
     nonce: hex32(options.nonce, '--nonce'),
     sessionOpenDigest:
       options.session === undefined ? evidence.binding.sessionOpen : hex32(options.session, '--session'),
   };
-  const report = verifyEnclave({ evidence, policy, expected, at: instantOf(options.at), extraCrls });
+  const at = instantOf(options.at);
+  const mirror = crls.map((der) => ({ endorsement: { type: 'crl' as const, der: toBase64Url(der) }, mirroredAt: at }));
+  const report = verifyEnclave({ evidence, policy, expected, at, mirror });
   createOutput(options.json === true).result(report, () => verificationText(report));
   if (!report.authentic) throw new ExitCode(status.notAuthentic);
   if (!report.accepted) throw new ExitCode(status.notAccepted);

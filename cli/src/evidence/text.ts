@@ -1,7 +1,12 @@
 // Attestation results as a checklist that a person can read down: what was checked, how it came out, what the report says.
 import type { SnpFields } from '@wardround/attestation/snp/inspect';
+import { adviceFor } from '@wardround/attestation/explain/advice';
+import { meaningOf } from '@wardround/attestation/explain/meanings';
 import type { Step } from '@wardround/attestation/steps';
 import type { VerificationReport } from '@wardround/attestation/verifier';
+import { nvidiaFieldLines } from './inspect-nvidia.ts';
+import { tdxFieldLines } from './inspect-tdx.ts';
+import { tpmFieldLines } from './inspect-tpm.ts';
 import type { Inspected } from './kinds.ts';
 
 const mark = { ok: '✔', failed: '✘', 'not-evaluated': '–' } as const;
@@ -23,18 +28,67 @@ export function inspectionText({ inspection, says }: Pick<Inspected, 'inspection
   return [verdict, ...simulatedLines(simulated), '', ...checklist(steps), '', ...says].join('\n');
 }
 
+/** What was decided, what failed and what to do about it, what was checked, what was not, and what no check covers. */
 export function verificationText(report: VerificationReport): string {
-  const { authentic, accepted, simulated, weaknesses, steps, fields } = report;
+  const { authentic, accepted, simulated, weaknesses, steps, fields, devices, tpm } = report;
   const verdict = accepted
     ? 'ACCEPTED: authentic, and what this policy asks for.'
     : authentic
       ? 'NOT ACCEPTED: authentic, but not what this policy asks for.'
       : 'NOT AUTHENTIC: do not rely on anything that this evidence says.';
-  const weak = weaknesses.map(({ name, where, meaning }) => `  ! ${name} (${where}): ${meaning}`);
-  const named = weak.length === 0 ? [] : ['', 'weaknesses that this policy names', ...weak];
-  return [verdict, ...simulatedLines(simulated), '', ...checklist(steps), ...named, '', ...snpFieldLines(fields)].join(
-    '\n',
-  );
+  return [
+    verdict,
+    ...simulatedLines(simulated),
+    ...section('failed, and what to do', failureLines(steps)),
+    ...section('not evaluated', unmadeLines(steps)),
+    ...section('checked', checkedLines(steps)),
+    ...section(
+      'weaknesses that this policy names',
+      weaknesses.map(({ name, where, meaning }) => `  ! ${name} (${where}): ${meaning}`),
+    ),
+    ...section(
+      'not covered, whatever the verdict',
+      report.notCovered.map(({ sentence }) => `  · ${sentence}`),
+    ),
+    '',
+    ...hardwareLines(fields),
+    ...(tpm === null ? [] : ['', ...tpmFieldLines(tpm)]),
+    ...devices.flatMap((device) => ['', ...nvidiaFieldLines(device)]),
+  ].join('\n');
+}
+
+function section(heading: string, lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : ['', heading, ...lines];
+}
+
+function failureLines(steps: readonly Step[]): readonly string[] {
+  return steps
+    .filter(({ status }) => status === 'failed')
+    .flatMap(({ name, reason, code }) => [
+      `  ${mark.failed} ${name}: ${reason ?? ''} [${code ?? ''}]`,
+      `      should be: ${meaningOf(name) ?? name}`,
+      `      what to do: ${adviceFor(code ?? '')}`,
+    ]);
+}
+
+function unmadeLines(steps: readonly Step[]): readonly string[] {
+  return steps
+    .filter(({ status }) => status === 'not-evaluated')
+    .map(({ name, reason }) => `  ${mark['not-evaluated']} ${name}: ${reason ?? ''}`);
+}
+
+function checkedLines(steps: readonly Step[]): readonly string[] {
+  const made = steps.filter(({ status }) => status === 'ok');
+  const width = Math.max(0, ...made.map(({ name }) => name.length));
+  return made.map(({ name, reason }) => {
+    const remark = reason === undefined ? '' : ` (${reason})`;
+    return `  ${mark.ok} ${name.padEnd(width)}  ${meaningOf(name) ?? ''}${remark}`.trimEnd();
+  });
+}
+
+function hardwareLines(fields: VerificationReport['fields']): readonly string[] {
+  if (fields === null) return [];
+  return 'chipId' in fields ? snpFieldLines(fields) : tdxFieldLines(fields);
 }
 
 function simulatedLines(simulated: boolean): readonly string[] {

@@ -25,7 +25,7 @@ export function refusingPolicy(): string {
 
 /** Whether nobody filled in a measurement yet. */
 export function refusesEverything(policy: Policy): boolean {
-  return policy.measurements.every(({ measurement }) => measurement === nothing.measurement);
+  return policy.measurements.every((image) => image.platform === 'sevSnp' && image.measurement === nothing.measurement);
 }
 
 /** @throws WardroundError `config-unreadable`, `config-syntax`, `policy-invalid` with the path of each mistake */

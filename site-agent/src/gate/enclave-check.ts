@@ -1,5 +1,6 @@
 // From evidence to a VerifiedEnclave that this site's plan and approval accept: release, nonce, appraisal at this site's own time.
 import { parseEvidenceBytes } from '@wardround/attestation/evidence';
+import { codeText, isListed } from '@wardround/attestation/composite/measured-code';
 import { admitEnclave, type VerifiedEnclave } from '@wardround/attestation/verified-enclave';
 
 import { utf8 } from '@wardround/protocol/bytes';
@@ -33,7 +34,7 @@ export function attestSession(view: GateView, open: Session, approval: OwnApprov
     policy: view.policy,
     expected: { nonce: nonce.nonce, sessionOpenDigest: open.digest },
     at: view.now,
-    extraCrls: view.extraCrls,
+    mirror: view.mirror,
   });
   requireMeasurement(release, enclave);
   requirePlanned(view, enclave);
@@ -123,12 +124,10 @@ function requireReleaser({ newest }: GateView, { value, signer }: Verified<'Encl
 }
 
 function requireMeasurement(release: Verified<'EnclaveRelease'>, enclave: VerifiedEnclave): void {
-  const listed = release.value.measurements.some(
-    (entry) => entry.platform === 'sevSnp' && entry.measurement === enclave.measurement,
-  );
+  const listed = release.value.measurements.some((entry) => isListed(entry, enclave.code));
   if (!listed)
     throw refused('release-measurement', 'the enclave runs code that the release does not list', {
-      got: enclave.measurement,
+      got: codeText(enclave.code),
     });
 }
 
@@ -140,6 +139,10 @@ function requirePlanned({ records }: GateView, enclave: VerifiedEnclave): void {
       got: enclave.platform,
     });
   }
-  if (gpu !== 'unused')
-    throw refused('evidence-gpu-required', 'the plan requires evidence of a GPU, which this version cannot appraise');
+  if (gpu === 'required' && enclave.gpus.length === 0)
+    throw refused('evidence-gpu-required', 'the plan requires evidence of a GPU');
+  if (gpu === 'unused' && enclave.gpus.length > 0)
+    throw refused('evidence-gpu-unwanted', 'the plan uses no GPU, and the enclave shows one', {
+      got: enclave.gpus.join(', '),
+    });
 }

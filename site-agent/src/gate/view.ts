@@ -1,4 +1,5 @@
 // Everything that the gate judges by, gathered before it is asked: verified records, this site's own durable memory, and its own time.
+import type { MirroredEndorsement } from '@wardround/attestation/composite/contents';
 import type { Policy } from '@wardround/attestation/policy/policy';
 import type { Weakness } from '@wardround/protocol/documents/consent';
 import type { Verified } from '@wardround/protocol/documents/signed';
@@ -37,8 +38,8 @@ export interface GateView {
   readonly releases: ReadonlyMap<string, Verified<'EnclaveRelease'>>;
   readonly revocations: readonly Verified<'ReleaseRevocation'>[];
   readonly policy: Policy;
-  /** The site's own mirror of revocation lists. */
-  readonly extraCrls: readonly Uint8Array[];
+  /** The site's own mirror of the vendors' collateral. */
+  readonly mirror: readonly MirroredEndorsement[];
   readonly chain: Chain;
   /** Nonces made for a challenge or a session, by its digest. */
   readonly nonces: (purpose: string) => readonly OwnNonce[];

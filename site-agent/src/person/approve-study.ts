@@ -79,15 +79,17 @@ function requireOwnKey({ site, approvalKey }: ApproveRequest, { federation }: Re
 
 /** A plan whose enclave the site's own policy would refuse anyway is not worth approving. */
 function requirePolicy(policy: Policy, { attestation }: StudyPlan): void {
-  const platforms = attestation.platforms.filter(
-    (platform) => platform === 'sevSnp' && policy.platforms.sevSnp !== 'refused',
-  );
-  if (platforms.length > 0 && policy.gpu === attestation.gpu) return;
+  const platforms = attestation.platforms.filter((platform) => policy.platforms[platform] !== 'refused');
+  if (platforms.length > 0 && (policy.gpu === 'unused') === (attestation.gpu === 'unused')) return;
   throw new WardroundError('approve-policy', "the site's attestation policy refuses what the plan wants", {
-    expected: `${Object.keys(policy.platforms).join(', ')}; gpu ${policy.gpu}`,
+    expected: `${acceptedPlatforms(policy).join(', ')}; gpu ${policy.gpu === 'unused' ? 'unused' : 'required'}`,
     got: `${attestation.platforms.join(', ')}; gpu ${attestation.gpu}`,
     where: 'policy.yaml',
   });
+}
+
+function acceptedPlatforms({ platforms }: Policy): readonly string[] {
+  return Object.entries(platforms).flatMap(([name, rules]) => (rules === 'refused' ? [] : [name]));
 }
 
 /** The snapshot, checked against the contract, with a fresh salt: durable before anything is signed about it. */

@@ -238,7 +238,7 @@ export class Study {
       releases: book.releases,
       revocations: book.revocations,
       policy,
-      extraCrls: [],
+      mirror: [],
       chain: this.chain(),
       nonces: (purpose) => ports.state.nonces(purpose).filter(({ study }) => study === this.digest),
       sealings: ports.state.sealings(this.digest),

@@ -1,4 +1,5 @@
 // Takes newly opened sessions through the gate, and asks for fresh evidence where what there is grows old.
+import { codeText } from '@wardround/attestation/composite/measured-code';
 import { toHex } from '@wardround/protocol/bytes';
 import { sign } from '@wardround/protocol/documents/signed';
 import { hasCode } from '@wardround/protocol/errors';
@@ -53,7 +54,7 @@ async function tryOpen(study: Study, open: Session): Promise<void> {
       event: 'session-verified',
       study: study.digest,
       session: open.digest,
-      detail: `${attested.enclave.simulated ? 'SIMULATED platform, proves nothing; ' : ''}measurement ${attested.enclave.measurement}`,
+      detail: `${attested.enclave.simulated ? 'SIMULATED platform, proves nothing; ' : ''}measurement ${codeText(attested.enclave.code)}`,
     });
   } catch (error) {
     if (error instanceof GateWaits) {
