@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyAzureSnp } from '@wardround/attestation/azure/verify-snp';
+import { qualifyingDataFor } from '@wardround/attestation/binding';
 import type { EvidenceItem } from '@wardround/attestation/evidence';
 import { parseEvidence } from '@wardround/attestation/evidence';
 import type { SimulatedChip } from '@wardround/attestation/simulated/chip';
@@ -88,8 +89,8 @@ describe.skipIf(!haveSoftwareTpm)('a software TPM', () => {
       );
       return log.steps.filter(({ status }) => status === 'failed').map(({ name }) => name);
     };
-    expect(appraise(reportData)).toEqual([]);
-    expect(appraise(new Uint8Array(64))).toEqual(['tpm-nonce']);
+    expect(appraise(qualifyingDataFor(reportData))).toEqual([]);
+    expect(appraise(reportData)).toEqual(['tpm-nonce']);
     const bundle = {
       kind: 'Evidence',
       version: 1,

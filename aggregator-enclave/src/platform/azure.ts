@@ -3,6 +3,7 @@ import type { Bytes } from '@wardround/protocol/bytes';
 import { equalBytes, toBase64Url, toHex } from '@wardround/protocol/bytes';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { HclPlatform } from '@wardround/attestation/azure/hcl-report';
+import { qualifyingDataFor } from '@wardround/attestation/binding';
 import type { EvidenceItem } from '@wardround/attestation/evidence';
 import { parseTdxQuote } from '@wardround/attestation/tdx/quote';
 import type { Platform } from '../enclave/ports.ts';
@@ -70,13 +71,13 @@ async function begin(
   const attest: Platform['attest'] = async (reportData) =>
     await exclusively(async () => {
       const report = await readReport(tpm, { on, reportData, hardware, userData: settings.userData });
-      const quote = await tpm.quote(reportData);
+      const quote = await tpm.quote(qualifyingDataFor(reportData));
       const eventLog = await tpm.eventLog();
       const item = tpmQuoteItem(quote, { hclReport: report.bytes, bank: 'sha256', eventLog });
       return { items: [...(await quoteOf(report)), item], endorsements: await settings.collateral() };
     });
   const { measurement } = readParavisorReport(await tpm.readNv(azure.hclReport), on);
-  const { pcrs } = await tpm.quote(new Uint8Array(64));
+  const { pcrs } = await tpm.quote(new Uint8Array(32));
   await attest(new Uint8Array(64));
   return { kind, measurement, registers: { bank: 'sha256', values: pcrs.map(({ value }) => value) }, attest };
 }

@@ -156,7 +156,7 @@ const refusals: Readonly<Record<string, readonly [code: string, message: string,
   ENOENT: [
     'tsm-absent',
     'the kernel offers no configfs-tsm',
-    'Linux 6.7 or later with CONFIG_TSM_REPORTS, `modprobe tsm`, and configfs mounted on /sys/kernel/config',
+    'Linux 6.7 or later, `modprobe sev-guest` or `modprobe tdx-guest`, and configfs mounted on /sys/kernel/config',
   ],
   ENOTDIR: ['tsm-absent', 'the kernel offers no configfs-tsm', 'configfs mounted on /sys/kernel/config'],
   ENXIO: [

@@ -193,6 +193,7 @@ export function tpmQuoteItem(
 ): EvidenceItem {
   return {
     type: 'tpmQuote',
+    certificates: [],
     hclReport: toBase64Url(hclReport),
     quote: toBase64Url(quote),
     signature: toBase64Url(signature),
