@@ -306,14 +306,14 @@ describe('when a policy begins to refuse', () => {
   it('is the earlier of the list’s end and of the policy’s maximum age', () => {
     const verified = verifyItem(crlKey, { content: world.crl, chain }, roots);
     const policy = policyFor(world);
-    const withAge = (days: number): Date =>
+    const withAge = (days: number): Date | null =>
       beginsToRefuse(verified, {
-        policy: { ...policy, collateral: { ...policy.collateral, maxCrlAgeSeconds: days * 86_400 } },
-        mirroredAt: at,
+        ...policy,
+        collateral: { ...policy.collateral, maxCrlAgeSeconds: days * 86_400 },
       }).at;
     expect(withAge(30)).toEqual(new Date(verified.issued.getTime() + 30 * dayMs));
     expect(withAge(400)).toEqual(verified.validUntil);
-    expect(beginsToRefuse(verified, { policy: null, mirroredAt: at }).at).toEqual(verified.validUntil);
+    expect(beginsToRefuse(verified, null).at).toEqual(verified.validUntil);
   });
 });
 

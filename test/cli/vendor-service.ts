@@ -41,6 +41,11 @@ export class VendorService {
     return this;
   }
 
+  /** Shows the headers of each request. */
+  onHeaders(look: (headers: IncomingMessage['headers']) => void): void {
+    this.#server.on('request', ({ headers }: IncomingMessage) => look(headers));
+  }
+
   forget(): void {
     this.asked.length = 0;
   }

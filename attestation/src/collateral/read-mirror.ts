@@ -37,8 +37,16 @@ export interface RefusedItem {
   readonly message: string;
 }
 
+/** An endorsement, and when it entered the mirror. */
+export interface MirroredEndorsement {
+  readonly endorsement: Endorsement;
+  readonly mirroredAt: Date;
+}
+
 export interface MirrorReading {
-  /** For a verifier: see {@link endorsementsOf}. */
+  /** For a verifier. */
+  readonly mirrored: readonly MirroredEndorsement[];
+  /** The same without the times: what an enclave ships along with its evidence. */
   readonly endorsements: readonly Endorsement[];
   readonly held: readonly HeldItem[];
   readonly refused: readonly RefusedItem[];
@@ -59,7 +67,8 @@ export function readMirror({ index, file }: MirrorFiles, { at, roots }: ReadOpti
       refused.push({ item, ...refusalOf(error) });
     }
   }
-  return { endorsements: endorsementsOf(held), held, refused };
+  const mirrored = mirroredOf(held);
+  return { mirrored, endorsements: mirrored.map(({ endorsement }) => endorsement), held, refused };
 }
 
 /** @throws WardroundError `collateral-file-missing`, `collateral-digest` */
@@ -82,13 +91,21 @@ export function itemFiles(
   return { content: read(content), chain: chain === null ? null : read(chain) };
 }
 
-/** What a verifier is handed: what is current, and AMD's lists also when they are out of date, because what they revoke stays revoked. */
-export function endorsementsOf(held: readonly HeldItem[]): readonly Endorsement[] {
+/**
+ * What a verifier is handed: what is current, and AMD's lists also when they are out of date, because what they revoke stays revoked. An item that
+ * several keys name is one.
+ */
+function mirroredOf(held: readonly HeldItem[]): readonly MirroredEndorsement[] {
   const useful = held.filter(({ current, verified: { key } }) => current || key.kind === 'amdCrl');
-  const single = useful.flatMap(({ verified }) => verified.endorsements);
-  return [...new Map(single.map((endorsement) => [JSON.stringify(endorsement), endorsement])).values()].concat(
-    assembleIntel(useful.flatMap(({ verified: { intel } }) => (intel === null ? [] : [intel]))),
+  const single = useful.flatMap(({ item, verified: { endorsements } }) =>
+    endorsements.map((endorsement) => ({ endorsement, mirroredAt: new Date(item.mirroredAt) })),
   );
+  const parts = useful.filter(({ verified: { intel } }) => intel !== null);
+  const whole = assembleIntel(parts.flatMap(({ verified: { intel } }) => (intel === null ? [] : [intel])));
+  // A whole is as old as the oldest of its parts may be.
+  const mirroredAt = new Date(Math.min(...parts.map(({ item }) => Date.parse(item.mirroredAt))));
+  const all = [...single, ...whole.map((endorsement) => ({ endorsement, mirroredAt }))];
+  return [...new Map(all.map((entry) => [JSON.stringify(entry.endorsement), entry])).values()];
 }
 
 /** The revocation lists among endorsements, for verifiers that take them apart. */

@@ -8,6 +8,7 @@ import { readDevice, rimIds } from '../nvidia/device.ts';
 import { parseNvidiaReport } from '../nvidia/report.ts';
 import { trustedNvidiaRoots } from '../nvidia/roots.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { SnpRules } from '../policy/snp-rules.ts';
 import type { SnpProduct } from '../snp/product.ts';
 import { productOfCpuid, snpProducts } from '../snp/product.ts';
 import { parseSnpReport, signingKeys } from '../snp/report.ts';
@@ -21,6 +22,7 @@ import type { AmdSigner, ItemKey } from './item-key.ts';
 import { keyName } from './item-key.ts';
 import { rimSigners } from './nvidia.ts';
 import { pemOf } from './pem-of.ts';
+import { tdxOf } from './refusal-date.ts';
 import type { CollateralRoots } from './verified-item.ts';
 
 export function wantedForProduct(product: SnpProduct, signer: AmdSigner): readonly ItemKey[] {
@@ -30,15 +32,29 @@ export function wantedForProduct(product: SnpProduct, signer: AmdSigner): readon
   ];
 }
 
-/** Chains and lists of the products that the policy accepts. What names single machines' firmware is known from their evidence only. */
-export function wantedForPolicy({ platforms: { sevSnp } }: Policy): readonly ItemKey[] {
-  if (sevSnp === 'refused') return [];
+/** What the policy's platforms take whatever the machine; what belongs to single machines is known from their evidence only. */
+export function wantedForPolicy(policy: Policy): readonly ItemKey[] {
+  const { sevSnp, azureSnpVtpm } = policy.platforms;
+  const rules = [
+    ...(sevSnp === 'refused' ? [] : [sevSnp]),
+    ...(azureSnpVtpm === 'refused' ? [] : [azureSnpVtpm.sevSnp]),
+  ];
+  const intel: readonly ItemKey[] = [
+    { kind: 'intelQeIdentity' },
+    { kind: 'intelPckCrl', ca: 'platform' },
+    { kind: 'intelRootCrl' },
+  ];
+  const keys = [...rules.flatMap(wantedForSnp), ...(tdxOf(policy).length === 0 ? [] : intel)];
+  return distinct(plainly(keys)).map(({ key }) => key);
+}
+
+function wantedForSnp({ signedBy, products }: SnpRules): readonly ItemKey[] {
   const signers: readonly AmdSigner[] = [
-    ...(sevSnp.signedBy.vcek === 'allowed' ? (['vcek'] as const) : []),
-    ...(sevSnp.signedBy.vlek === 'refused' ? [] : (['vlek'] as const)),
+    ...(signedBy.vcek === 'allowed' ? (['vcek'] as const) : []),
+    ...(signedBy.vlek === 'refused' ? [] : (['vlek'] as const)),
   ];
   return snpProducts
-    .filter((product) => sevSnp.products[product] !== 'refused')
+    .filter((product) => products[product] !== 'refused')
     .flatMap((product) => signers.flatMap((signer) => wantedForProduct(product, signer)));
 }
 

@@ -99,6 +99,8 @@ class VendorRun {
   /** What is to be asked for after it: the item again, if it is worth it, or what it led to. */
   async #attempt(pending: Pending): Promise<readonly Pending[]> {
     const { key } = pending.wanted;
+    // Brought already, because something else needed it.
+    if (this.#results.has(keyName(key))) return [];
     if (!(await this.#waitFor(pending))) {
       this.#fail(key, unavailable('not asked for: the service wants more patience than --budget gives'));
       return [];
@@ -138,7 +140,7 @@ class VendorRun {
   async #need(key: ItemKey): Promise<ItemFiles> {
     const before = await this.#options.writer.held(key);
     if (before !== null && before.verified.validUntil > this.#options.pace.now()) return before.files;
-    await this.#bring({ key, chain: null });
+    this.#results.set(keyName(key), { key, ...(await this.#bring({ key, chain: null })) });
     const after = await this.#options.writer.held(key);
     if (after !== null) return after.files;
     throw new WardroundError('collateral-chain-missing', 'its chain is not there', { where: keyName(key) });

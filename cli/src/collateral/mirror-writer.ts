@@ -28,8 +28,8 @@ export interface Candidate {
   readonly source: string;
   /** When it entered a mirror first: now, unless somebody typed that another mirror's word is taken for it. */
   readonly mirroredAt: Date;
-  /** When the vendor gave it out. */
-  readonly checkedAt: Date;
+  /** When the vendor gave it out; null where that is not known: then it did on the day that the item bears. */
+  readonly checkedAt: Date | null;
 }
 
 export interface Entered {
@@ -104,15 +104,16 @@ export class MirrorWriter {
    * @throws WardroundError of the verification, `collateral-not-yet-valid`, `collateral-expired`, `collateral-older`, `collateral-other-vendor`,
    * `collateral-unwritable`; then everything is as it was
    */
-  async enter({ key, files, source, mirroredAt, checkedAt }: Candidate): Promise<Entered> {
+  async enter({ key, files, source, mirroredAt, checkedAt: known }: Candidate): Promise<Entered> {
     const now = this.#options.now();
     const verified = verifyItem(key, files, this.#options.roots);
     requireUsableAt(verified, { at: now, mirroredAt });
+    const checkedAt = (known ?? verified.issued).toISOString();
     const held = await this.held(key);
     if (held !== null) {
       requireMayReplace(verified, held.verified);
       if (compareEditions(verified, held.verified) === 0) {
-        const item = { ...held.item, checkedAt: laterOf(held.item.checkedAt, checkedAt.toISOString()) };
+        const item = { ...held.item, checkedAt: laterOf(held.item.checkedAt, checkedAt) };
         if (item.checkedAt !== held.item.checkedAt) await this.#commit(item);
         return { outcome: 'unchanged', item, verified: held.verified };
       }
@@ -124,7 +125,7 @@ export class MirrorWriter {
       chain: files.chain === null ? null : await this.#store(files.chain),
       source: source.slice(0, 1024),
       mirroredAt: mirroredAt.toISOString(),
-      checkedAt: checkedAt.toISOString(),
+      checkedAt,
     };
     await this.#commit(item);
     return { outcome: held === null ? 'added' : 'replaced', item, verified };

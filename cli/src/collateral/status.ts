@@ -17,7 +17,8 @@ export type StatusLine =
       readonly checkedAt: string;
       readonly issued: string;
       readonly validUntil: string;
-      readonly refusesFrom: string;
+      /** Null: never, for what can be said today. */
+      readonly refusesFrom: string | null;
       readonly because: string;
       readonly simulated: boolean;
     }
@@ -36,10 +37,10 @@ export interface MirrorStatus {
 
 export function statusOf(reading: MirrorReading, { at, policy }: { at: Date; policy: Policy | null }): MirrorStatus {
   const lines = [...heldLines(reading, { at, policy }), ...spoiledLines(reading), ...missingLines(reading, policy)];
-  const dates = lines.flatMap((line) => ('refusesFrom' in line ? [line.refusesFrom] : [])).toSorted();
+  const dates = lines.flatMap((line) => ('refusesFrom' in line && line.refusesFrom !== null ? [line.refusesFrom] : []));
   return {
     at: at.toISOString(),
-    refusesFrom: dates[0] ?? null,
+    refusesFrom: dates.toSorted()[0] ?? null,
     fresh: lines.every(({ state }) => state === 'fresh' || state === 'soon'),
     lines,
   };
@@ -50,8 +51,8 @@ function heldLines(
   { at, policy }: { at: Date; policy: Policy | null },
 ): readonly StatusLine[] {
   return held.map(({ item, verified, current }) => {
-    const refuses = beginsToRefuse(verified, { policy, mirroredAt: new Date(item.mirroredAt) });
-    const left = refuses.at.getTime() - at.getTime();
+    const refuses = beginsToRefuse(verified, policy);
+    const left = refuses.at === null ? Number.POSITIVE_INFINITY : refuses.at.getTime() - at.getTime();
     return {
       key: item.key,
       state: !current || left < 0 ? 'refused' : left <= warningDays * dayMs ? 'soon' : 'fresh',
@@ -60,7 +61,7 @@ function heldLines(
       checkedAt: item.checkedAt,
       issued: verified.issued.toISOString(),
       validUntil: verified.validUntil.toISOString(),
-      refusesFrom: refuses.at.toISOString(),
+      refusesFrom: refuses.at?.toISOString() ?? null,
       because: refuses.because,
       simulated: verified.simulated,
     };

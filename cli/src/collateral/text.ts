@@ -1,6 +1,7 @@
 // Collateral in words and tables, for people: what an item is, what became of it, when it is refused.
 import Table from 'cli-table3';
 import type { ItemKey } from '@wardround/attestation/collateral/item-key';
+import { ownDates } from '@wardround/attestation/collateral/refusal-date';
 import { tcbComponents } from '@wardround/attestation/snp/tcb';
 import { printable } from '../output.ts';
 import { failureText } from './failure.ts';
@@ -116,7 +117,8 @@ function rowOf(line: StatusLine, { at }: MirrorStatus): string[] {
   if (line.state === 'missing') return [...head, '', '', 'missing: the policy needs it'];
   if (line.state === 'spoiled') return [...head, '', '', `spoiled [${line.code}]`];
   const { issued, checkedAt, refusesFrom, because } = line;
-  const reason = because === 'its own dates' ? '' : `, ${because}`;
+  if (refusesFrom === null) return [...head, day(issued), ago(checkedAt, at), `never (${because})`];
+  const reason = because === ownDates ? '' : `, ${because}`;
   return [...head, day(issued), ago(checkedAt, at), `${day(refusesFrom)} (${inDays(refusesFrom, at)}${reason})`];
 }
 

@@ -55,6 +55,11 @@ export async function importFrom(paths: readonly string[], options: TransferOpti
   };
 }
 
+/** Before anything is made. @throws WardroundError `file-unreadable` */
+export async function requireThere(paths: readonly string[]): Promise<void> {
+  for (const path of paths) await plainPaths(path);
+}
+
 /** Everything that this mirror holds, into the options' writer. @throws WardroundError `collateral-missing`, `collateral-index`, `collateral-unwritable` */
 export async function importMirror(path: string, options: TransferOptions): Promise<Transferred> {
   const mirror = await readMirrorFiles(path);
@@ -87,15 +92,15 @@ async function enterAll(offers: readonly Offer[], options: TransferOptions): Pro
 
 async function enterOne(offer: Offer, { writer, now, believeDates }: TransferOptions): Promise<TransferredItem> {
   const { key, from, mirrored } = offer;
-  const past = (text: string | undefined): Date =>
-    new Date(Math.min(now.getTime(), Date.parse(text ?? now.toISOString())));
+  // A stick's clock may have run ahead; ours decides.
+  const past = (text: string): Date => new Date(Math.min(now.getTime(), Date.parse(text)));
   try {
     const candidate: Candidate = {
       key,
       files: offer.files(),
       source: mirrored?.source ?? `file ${basename(from)}`,
-      mirroredAt: believeDates ? past(mirrored?.mirroredAt) : now,
-      checkedAt: past(mirrored?.checkedAt),
+      mirroredAt: believeDates && mirrored !== null ? past(mirrored.mirroredAt) : now,
+      checkedAt: mirrored === null ? null : past(mirrored.checkedAt),
     };
     const entered = await writer.enter(candidate);
     return { key, from, outcome: entered.outcome, entered };

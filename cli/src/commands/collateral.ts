@@ -12,7 +12,7 @@ import { readMirrorFiles } from '../collateral/read-files.ts';
 import { readPolicyOption, type SelectionOptions, selectedItems } from '../collateral/selection.ts';
 import { statusOf } from '../collateral/status.ts';
 import { fetchedText, isOlder, statusText, transferredText } from '../collateral/text.ts';
-import { importFrom, importMirror, type Transferred } from '../collateral/transfer.ts';
+import { importFrom, importMirror, requireThere, type Transferred } from '../collateral/transfer.ts';
 import { type VendorAddresses, vendorAddresses } from '../collateral/vendors.ts';
 import { hex32, instantOf } from '../evidence/files.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -140,6 +140,7 @@ async function runFetch(options: FetchCommand): Promise<void> {
   // Before anything is made: a mistyped --dir leaves no empty directory behind.
   if (!isNaming(options)) await readMirrorFiles(directoryOf(options)).catch(nothingHere);
   const now = (): Date => new Date();
+  const addresses = addressesOf(options);
   const budgetMs = secondsOf(options.budget, '--budget') * 1000;
   const client = new HttpClient(now);
   const writer = await MirrorWriter.open(directoryOf(options), { roots, now });
@@ -151,7 +152,7 @@ async function runFetch(options: FetchCommand): Promise<void> {
       wanted,
       send: client.send,
       roots,
-      addresses: addressesOf(options),
+      addresses,
       nvidiaApiKey: process.env['NVIDIA_API_KEY'],
       pace: { now, sleep, random: Math.random },
       budgetMs,
@@ -178,6 +179,7 @@ async function runImport(paths: readonly string[], options: ImportCommand): Prom
   warnOfSimulation(output, roots);
   if (options.believeDates === true)
     output.note('NAMED WEAKNESS: believing what the stick says of when its items were mirrored');
+  await requireThere(paths);
   const now = new Date();
   const writer = await MirrorWriter.open(directoryOf(options), { roots, now: () => now });
   try {
