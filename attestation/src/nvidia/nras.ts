@@ -295,7 +295,7 @@ export function requireSecondOpinion({ rule, readings, appraisals }: SecondOpini
     throw new WardroundError('nras-missing', 'the second opinion that the policy wants is missing');
   const theirs = readings.flatMap((reading) => {
     if (!reading.held) throw reading.refusal;
-    return reading.opinion.devices.map(({ name: _, ...device }) => device);
+    return reading.opinion.devices;
   });
   const ours = appraisals.map(({ authentic, device, report }) => {
     if (!authentic) throw new NotEvaluated('a device is not authentic');
