@@ -53,11 +53,16 @@ async function askConfigured(settings: PlatformSettings | null, machine: Machine
     platform = await choosePlatform(settings, machine);
     return await describeEvidence(platform);
   });
-  return settings === null || settings.gpu === 'none' ? [cpu] : [cpu, await find('GPU evidence', describeGpuEvidence)];
+  const gpu = settings?.gpu ?? 'none';
+  if (gpu === 'none') return [cpu];
+  return [cpu, await find('GPU evidence', async () => await describeGpuEvidence(gpu.kind))];
 
-  /** Asked also where the processor refused, so that one look finds both mistakes. */
-  async function describeGpuEvidence(): Promise<string> {
-    const collector = platform?.gpu ?? nvmlCollector(machine.hardware.nvmlLibrary);
+  /** NVIDIA's are asked also where the processor refused, so that one look finds both mistakes. */
+  async function describeGpuEvidence(kind: string): Promise<string> {
+    const collector = kind === 'nvml' ? nvmlCollector(machine.hardware.nvmlLibrary) : platform?.gpu;
+    if (collector === undefined) {
+      throw new WardroundError('platform-none', 'not asked, because the processor’s platform gave no evidence');
+    }
     const items = await collector.attest(copyBytes(randomBytes(32)));
     return `${items.length} reports over a fresh nonce`;
   }
