@@ -150,6 +150,7 @@ export class VaultWorld {
       inlet: doors.inlet,
       outlet: wrap('outlet', doors.outlet),
       policy: async () => await Promise.resolve(this.policy),
+      mirror: async () => await Promise.resolve([]),
       weaknesses: [],
       now: () => clock.now(),
       random: (length) => this.#chance(length),

@@ -5,6 +5,7 @@ import { readPolicyFile, refusesEverything } from '../config/policy-file.ts';
 import { readFounding } from '../founding/genesis-file.ts';
 import { requirePrivateDirectory } from '../keys/key-file.ts';
 import { requirePrivateKeysDirectory } from '../keys/site-keys.ts';
+import { withSettings } from '../config/site-paths.ts';
 import { launchCourier, launchVault } from '../isolation/launch.ts';
 import { requireIsolation } from '../isolation/probe.ts';
 import { openAgentLog, type AgentLog } from '../supervisor/agent-log.ts';
@@ -62,7 +63,7 @@ async function runAgent({
   const { paths, config } = site;
   let announced = false;
   await supervise({
-    launches: { vault: launchVault(paths, config.vaultIsolation), courier: launchCourier() },
+    launches: { vault: launchVault(withSettings(paths, config), config.vaultIsolation), courier: launchCourier() },
     signal: around.signal,
     graceMilliseconds: 5000,
     onLine: (role, line) => log.line(role, line),

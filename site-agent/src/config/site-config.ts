@@ -34,6 +34,8 @@ export const siteConfigSchema = z.strictObject({
   source: sourceSchema,
   /** The attestation policy's file, beside this one. */
   policy: z.literal('policy.yaml', { error: 'expected policy.yaml, beside site.yaml' }),
+  /** A directory that `wardround collateral` keeps, from here or absolute. Left out: what comes with the evidence is all there is. */
+  collateral: z.string().min(1).max(4096).optional(),
   population: z.literal('site', { error: 'expected site: the privacy budget belongs to all patients of the site' }),
 });
 export type SiteConfig = z.infer<typeof siteConfigSchema>;

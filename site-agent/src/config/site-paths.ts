@@ -26,6 +26,8 @@ export interface SitePaths {
   /** Always empty: where the vault's own root is mounted, in a namespace that nobody else sees. */
   readonly jail: string;
   readonly log: string;
+  /** The mirror of vendors' collateral, wherever the settings say; null where they name none. */
+  readonly collateral: string | null;
 }
 
 export function sitePaths(directory: string): SitePaths {
@@ -52,7 +54,16 @@ export function sitePaths(directory: string): SitePaths {
     status: join(vault, 'status.json'),
     jail: join(root, 'jail'),
     log: join(root, 'agent.log'),
+    collateral: null,
   };
+}
+
+/** The same, with what the settings add. */
+export function withSettings(
+  paths: SitePaths,
+  { collateral }: { readonly collateral?: string | undefined },
+): SitePaths {
+  return collateral === undefined ? paths : { ...paths, collateral: resolve(paths.directory, collateral) };
 }
 
 /** Every directory of a site, parents first. */

@@ -27,6 +27,7 @@ export function launchVault(paths: SitePaths, isolation: VaultIsolation, script:
     paths.policy,
     paths.agentKey,
     paths.witnessKey,
+    ...(paths.collateral === null ? [] : [paths.collateral]),
   ];
   return launchConfined(isolation, {
     view: { mountPoint: paths.jail, readable, writable: [paths.vault] },

@@ -14,7 +14,7 @@ import { VaultRelay } from '../channel/vault-relay.ts';
 import { writeDurably } from '../config/durable-file.ts';
 import { readPolicyFile } from '../config/policy-file.ts';
 import { readSiteConfig, type SiteConfig } from '../config/site-config.ts';
-import { type SitePaths, sitePaths } from '../config/site-paths.ts';
+import { type SitePaths, sitePaths, withSettings } from '../config/site-paths.ts';
 import { awaitFounding } from '../founding/await-founding.ts';
 import { openDoors } from '../gate/outlet.ts';
 import { type AgentKeys, readAgentKeys } from '../keys/site-keys.ts';
@@ -24,6 +24,7 @@ import { VaultFiles } from './files.ts';
 import { Inbox } from './inbox-files.ts';
 import { TfjsLearner } from './learner.ts';
 import { lockSite } from './lock.ts';
+import { ownEndorsements } from './mirror.ts';
 import { probeNetwork, requireIsolated } from './network-probe.ts';
 import type { LogEvent, VaultPorts } from './ports.ts';
 import { VaultState } from './state.ts';
@@ -141,6 +142,10 @@ async function openPorts({
     learner: new TfjsLearner('wasm'),
     ...openDoors(relay),
     policy: async () => (await readPolicyFile(paths.policy)).policy,
+    mirror: async (policy, at) =>
+      await ownEndorsements(withSettings(paths, config).collateral, { policy, at }, (code, detail) =>
+        log({ level: 'warn', event: 'collateral-spoiled', code, detail }),
+      ),
     now: () => clock.now(),
     weaknesses: ownWeaknesses(config),
     random: (length) => copyBytes(randomBytes(length)),

@@ -1,5 +1,6 @@
 // Everything that the vault touches outside its own memory: disk, time, chance, the two doors, the learner. Given from outside, so that each
 // may fail in tests at any moment.
+import type { MirroredEndorsement } from '@wardround/attestation/collateral/read-mirror';
 import type { Policy } from '@wardround/attestation/policy/policy';
 import type { Bytes } from '@wardround/protocol/bytes';
 import type { Weakness } from '@wardround/protocol/documents/consent';
@@ -37,6 +38,8 @@ export interface VaultPorts {
   readonly outlet: Outlet;
   /** Read anew for each appraisal, so that a change takes effect before the next sealing. */
   readonly policy: () => Promise<Policy>;
+  /** The site's own mirror of vendors' collateral, verified anew, as of `at`. @throws WardroundError `collateral-missing`, `collateral-index` */
+  readonly mirror: (policy: Policy, at: Date) => Promise<readonly MirroredEndorsement[]>;
   /** What this site itself is weak in, as its settings say; an approval must have accepted each by name. */
   readonly weaknesses: readonly Weakness[];
   /** Never runs back. @throws WardroundError `clock-ran-back` */

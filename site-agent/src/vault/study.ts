@@ -230,6 +230,7 @@ export class Study {
   async view(): Promise<GateView> {
     const { ports, book, records } = this;
     const policy = await ports.policy();
+    const now = ports.now();
     return {
       site: this.site,
       records,
@@ -238,14 +239,14 @@ export class Study {
       releases: book.releases,
       revocations: book.revocations,
       policy,
-      mirror: [],
+      mirror: await ports.mirror(policy, now),
       chain: this.chain(),
       nonces: (purpose) => ports.state.nonces(purpose).filter(({ study }) => study === this.digest),
       sealings: ports.state.sealings(this.digest),
       held: this.held(),
       reserved: (approval) => reservationOf(ports.ledger.entries, approval) !== undefined,
       weaknesses: [...ports.weaknesses, ...waiversOf(policy)],
-      now: ports.now(),
+      now,
     };
   }
 

@@ -1,0 +1,78 @@
+// A site's own mirror: what is good in it counts, what is spoiled is told and left out, and one that cannot be read at all refuses.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { hasCode } from '@wardround/protocol/errors';
+import { sha256, toHex } from '@wardround/protocol/bytes';
+import type { Policy } from '@wardround/attestation/policy/policy';
+import { sitePaths, withSettings } from '../../site-agent/src/config/site-paths.ts';
+import { launchVault } from '../../site-agent/src/isolation/launch.ts';
+import { ownEndorsements } from '../../site-agent/src/vault/mirror.ts';
+import { MirrorWriter } from '../../cli/src/collateral/mirror-writer.ts';
+import { type AmdWorld, at, chainKey, crlKey, freshDirectory, makeAmdWorld } from '../cli/collateral-world.ts';
+import { policyFor } from '../attestation/world.ts';
+
+let world: AmdWorld;
+let directory: string;
+let policy: Policy;
+const told: string[] = [];
+
+beforeAll(async () => {
+  world = await makeAmdWorld();
+  const { vendor, chip, crl, chain, roots } = world;
+  policy = policyFor({ vendor, chip, crl, intermediate: vendor.root });
+  directory = freshDirectory();
+  const writer = await MirrorWriter.open(directory, { roots, now: () => at });
+  const times = { source: 'test', mirroredAt: at, checkedAt: at };
+  await writer.enter({ key: chainKey, files: { content: chain, chain: null }, ...times });
+  await writer.enter({ key: crlKey, files: { content: crl, chain }, ...times });
+  writer.close();
+}, 120_000);
+
+async function read(where: string | null, with_: Policy = policy): Promise<readonly string[]> {
+  told.length = 0;
+  const mirrored = await ownEndorsements(where, { policy: with_, at }, (code) => told.push(code));
+  return mirrored.map(({ endorsement }) => endorsement.type);
+}
+
+describe('a site’s own mirror', () => {
+  it('counts where the settings name it', async () => {
+    expect(await read(directory)).toEqual(['certificate', 'certificate', 'crl']);
+    expect(told).toEqual([]);
+    expect(await read(null)).toEqual([]);
+  });
+
+  it('believes a simulated vendor only where the policy names it', async () => {
+    const { simulatedPlatform: _root, ...strict } = policy;
+    expect(await read(directory, strict)).toEqual([]);
+    expect(told).toEqual(['snp-root-untrusted', 'snp-root-untrusted']);
+  });
+
+  it('loses a spoiled item, and tells', async () => {
+    const path = join(directory, 'files', toHex(sha256(world.crl)));
+    writeFileSync(path, 'spoiled');
+    expect(await read(directory)).toEqual(['certificate', 'certificate']);
+    expect(told).toEqual(['collateral-digest']);
+    writeFileSync(path, world.crl);
+  });
+
+  it('refuses where it is named and cannot be read: what it would have revoked is not known', async () => {
+    const codeOf = async (where: string, code: string): Promise<void> =>
+      await expect(read(where)).rejects.toSatisfy((error: unknown) => hasCode(error, code));
+    await codeOf(freshDirectory(), 'collateral-missing');
+    const odd = freshDirectory();
+    mkdirSync(odd, { recursive: true });
+    writeFileSync(join(odd, 'index.json'), '{}');
+    await codeOf(odd, 'collateral-index');
+  });
+
+  it('is shown to the vault, to read, and nothing else for it', () => {
+    const paths = sitePaths('/srv/wardround/north');
+    const named = withSettings(paths, { collateral: '../collateral' });
+    expect(named.collateral).toBe('/srv/wardround/collateral');
+    const flags = (from: typeof paths): readonly string[] =>
+      launchVault(from, 'vaultNotIsolated').args.filter((arg) => arg.includes('/srv/wardround/collateral'));
+    expect(flags(named)).toEqual(['--allow-fs-read=/srv/wardround/collateral']);
+    expect(flags(withSettings(paths, {}))).toEqual([]);
+  });
+});
