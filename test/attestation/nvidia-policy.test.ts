@@ -270,6 +270,10 @@ describe('all devices of a machine', () => {
     expect(failuresOf(fleet([usual, second], gpus({ count: 2 })))).toEqual([]);
   });
 
+  it('without the second opinion that the policy wants', () => {
+    expect(failuresOf(fleet([usual], { ...rules, nras: 'required' }))).toEqual(['second-opinion: nras-missing']);
+  });
+
   it('the same GPU twice, even with another report', () => {
     expect(failuresOf(fleet([usual, one(world.gpu)], gpus({ count: 2 })))).toEqual([
       'devices-distinct: nvidia-device-duplicate',
@@ -278,8 +282,8 @@ describe('all devices of a machine', () => {
 
   it('a device whose chain did not hold leaves the steps not evaluated', () => {
     const { appraisal } = appraise(world, { roots: nvidiaRoots, rims: [], ocsp: [] });
-    const steps = fleet([appraisal], rules);
-    expect(steps.every(({ status }) => status === 'not-evaluated')).toBe(true);
+    const steps = fleet([appraisal], { ...rules, nras: 'required' });
+    expect(steps.filter(({ status }) => status === 'ok')).toEqual([]);
   });
 
   describe('with switches', () => {

@@ -418,6 +418,29 @@ describe('golden against runtime', () => {
     ).toEqual(['vbios-rim-version: rim-id']);
   });
 
+  it('a manifest that was signed anew: the one whose signer holds is taken, whatever the order', async () => {
+    const expired = { validity: { notBefore: new Date(0), notAfter: new Date(at.getTime() - 1000) } };
+    const old = await world.vendor.issueRim('vbios', {}, expired);
+    expect(steps({ rims: [old, world.driverRim, world.vbiosRim].map((xml) => ({ xml })) })).toEqual([]);
+    expect(steps({ rims: [world.vbiosRim, world.driverRim, old].map((xml) => ({ xml })) })).toEqual([]);
+    expect(steps({ rims: [world.driverRim, old].map((xml) => ({ xml })) })).toEqual([
+      'vbios-rim-validity: nvidia-expired',
+    ]);
+  });
+
+  it('manifests of two boards with one version: the name decides, and without a name nobody', async () => {
+    const other = await world.vendor.issueRim('vbios', { measurements: simulatedGolden([0, 1]) });
+    const id = 'NV_GPU_VBIOS_1010_0200_882_96009F0001';
+    const named = [{ xml: world.driverRim }, { xml: other, id: 'NV_GPU_VBIOS_1010_0205_862_96009F0001' }];
+    expect(steps({ rims: [...named, { xml: world.vbiosRim, id }] })).toEqual([]);
+    expect(steps({ rims: [{ xml: world.driverRim }, { xml: other }, { xml: world.vbiosRim }] })).toEqual([
+      'rims: rim-ambiguous',
+    ]);
+    expect(steps({ rims: [{ xml: world.driverRim }, { xml: other, id }, { xml: world.vbiosRim, id }] })).toEqual([
+      'rims: rim-ambiguous',
+    ]);
+  });
+
   it('a manifest of another version beside the right one is another device’s', async () => {
     const other = await world.vendor.issueRim('vbios', { version: '96.00.9F.00.02' });
     expect(steps({ rims: [other, world.driverRim, world.vbiosRim].map((xml) => ({ xml })) })).toEqual([]);

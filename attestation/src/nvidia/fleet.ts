@@ -4,16 +4,24 @@ import type { NvidiaRules } from '../policy/nvidia-rules.ts';
 import type { StepLog } from '../steps.ts';
 import { need } from '../steps.ts';
 import type { NvidiaKind } from './device.ts';
+import type { NrasReading } from './nras.ts';
+import { requireSecondOpinion } from './nras.ts';
 import type { OpaqueData } from './opaque.ts';
 import type { NvidiaAppraisal } from './verify.ts';
 
 /** The steps of this file, in order; every one must be `ok`. */
-export const nvidiaFleetSteps = ['device-count', 'devices-distinct', 'switch-pairing'] as const;
+export const nvidiaFleetSteps = ['device-count', 'devices-distinct', 'switch-pairing', 'second-opinion'] as const;
+
+export interface NvidiaFleetContext {
+  readonly rules: NvidiaRules;
+  /** What NRAS said (`readNras`); without any, a policy that requires a second opinion refuses. */
+  readonly secondOpinions?: readonly NrasReading[];
+}
 
 /** Makes the steps about all devices of a bundle in `log`. */
 export function validateNvidiaFleet(
   appraisals: readonly NvidiaAppraisal[],
-  { rules }: { readonly rules: NvidiaRules },
+  { rules, secondOpinions = [] }: NvidiaFleetContext,
   log: StepLog,
 ): void {
   log.run('device-count', () => requireCounts(appraisals, rules));
@@ -26,6 +34,9 @@ export function validateNvidiaFleet(
     }
     requirePairing(gpus, switches);
   });
+  log.run('second-opinion', (note) =>
+    requireSecondOpinion({ rule: rules.nras, readings: secondOpinions, appraisals }, note),
+  );
 }
 
 function ofKind(appraisals: readonly NvidiaAppraisal[], kind: NvidiaKind): readonly OpaqueData[] {

@@ -89,7 +89,7 @@ export function parseOpaqueData(bytes: Bytes): OpaqueData {
     project: readText(value('project'), 'project', /^[A-Z0-9]{1,16}$/),
     projectSku: readText(value('projectSku'), 'projectSku', /^[A-Z0-9]{1,16}$/),
     chipSku: readText(value('chipSku'), 'chipSku', /^[A-Z0-9]{1,16}$/),
-    chip: readText(value('chipInfo'), 'chipInfo', /^[A-Z]{2}[0-9A-Z]{2,8}$/),
+    chip: readText(beforeNul(value('chipInfo')), 'chipInfo', /^[A-Z]{2}[0-9A-Z]{2,8}$/),
     nvdec0: readSwitch(value('nvdec0'), 'nvdec0'),
     fwid: readFwid(value('fwid')),
     protectedPcie: readSwitch(value('protectedPcie'), 'protectedPcie'),
@@ -122,6 +122,12 @@ function malformed(expected: string, offset: number): WardroundError {
     expected,
     where: `offset ${offset} of the opaque data`,
   });
+}
+
+/** NVIDIA's verifiers read the chip up to its first NUL; what follows is not text. */
+function beforeNul(value: Bytes | undefined): Bytes | undefined {
+  const end = value?.indexOf(0) ?? -1;
+  return end === -1 ? value : value?.slice(0, end);
 }
 
 /** ASCII, then nothing but NUL. */

@@ -100,12 +100,12 @@ function verifyManifests(
   { report, device }: Pick<NvidiaAppraisal, 'report' | 'device'>,
   log: StepLog,
 ): Manifests {
+  const expected = device.held && report.held ? rimIds(device.value, report.value) : undefined;
   const chosen = log.run('rims', () => {
     if (evidence.rims.length === 0) throw new NotEvaluated('no reference manifest given');
-    return chooseManifests(evidence.rims.map(openRim), need(report));
+    return chooseManifests(evidence.rims.map(openRim), { report: need(report), ids: expected, evidence });
   });
   const context = { chosen, report, device, evidence };
-  const expected = device.held && report.held ? rimIds(device.value, report.value) : undefined;
   const isSwitch = device.held && device.value.kind === 'switch';
   const driver = isSwitch
     ? undefined

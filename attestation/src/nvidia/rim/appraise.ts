@@ -4,7 +4,7 @@ import type { Outcome, StepLog } from '../../steps.ts';
 import { NotEvaluated, need } from '../../steps.ts';
 import type { NvidiaChain } from '../chain.ts';
 import { requireValidAt } from '../chain.ts';
-import type { NvidiaDevice } from '../device.ts';
+import type { NvidiaDevice, RimIds } from '../device.ts';
 import type { NvidiaReport } from '../report.ts';
 import type { ChainRevocation } from '../revocation.ts';
 import type { NvidiaRoots } from '../roots.ts';
@@ -29,24 +29,68 @@ export interface ManifestAppraisal {
 
 export type ChosenManifests = Readonly<Record<ManifestRole, OpenedRim | undefined>>;
 
+/** What a choice among manifests looks at. */
+export interface ChoiceContext {
+  readonly report: NvidiaReport;
+  /** Ids that belong to the device, where it is known. */
+  readonly ids: RimIds | undefined;
+  readonly evidence: ManifestContext['evidence'];
+}
+
 /**
- * Which manifest is to be checked as the driver's and which as the VBIOS's: by the form of the version that it claims, and of several
- * the one that claims the report's. What is chosen here is proved afterwards, on signed content alone.
- * @throws WardroundError `rim-ambiguous`
+ * Which manifest is to be checked as the driver's and which as the VBIOS's: by the form of the version that it claims; of several, those
+ * that claim the report's, and of these those that were fetched under the right name. NVIDIA signs a manifest anew when its signer expires: of
+ * several with the same contents one that holds is taken. What is chosen here is proved afterwards, on signed content alone.
+ * @throws WardroundError `rim-ambiguous` where contents differ
  */
-export function chooseManifests(opened: readonly OpenedRim[], { opaque }: NvidiaReport): ChosenManifests {
-  const choose = (role: ManifestRole, version: string | undefined): OpenedRim | undefined => {
-    const candidates = opened.filter(({ unverified }) => roleOf(unverified.version) === role);
-    const matching = candidates.filter(({ unverified }) => unverified.version === version);
-    const distinct = new Set(matching.map(({ signature }) => signature.document.text));
-    if (distinct.size > 1) {
-      throw new WardroundError('rim-ambiguous', `more than one ${role} manifest of the report’s version`, {
-        got: version ?? '',
-      });
-    }
-    return matching[0] ?? candidates[0];
+export function chooseManifests(opened: readonly OpenedRim[], context: ChoiceContext): ChosenManifests {
+  const { opaque } = context.report;
+  return {
+    driver: choose(
+      opened,
+      { role: 'driver', version: opaque.driverVersion, id: context.ids?.driver },
+      context.evidence,
+    ),
+    vbios: choose(opened, { role: 'vbios', version: opaque.vbiosVersion, id: context.ids?.vbios }, context.evidence),
   };
-  return { driver: choose('driver', opaque.driverVersion), vbios: choose('vbios', opaque.vbiosVersion) };
+}
+
+interface Wanted {
+  readonly role: ManifestRole;
+  readonly version: string | undefined;
+  readonly id: string | undefined;
+}
+
+function choose(
+  opened: readonly OpenedRim[],
+  { role, version, id }: Wanted,
+  evidence: ChoiceContext['evidence'],
+): OpenedRim | undefined {
+  const ofRole = opened.filter(({ unverified }) => roleOf(unverified.version) === role);
+  const matching = ofRole.filter(({ unverified }) => unverified.version === version);
+  const named = matching.filter(({ input }) => input.id !== undefined && input.id === id);
+  const candidates = named.length > 0 ? named : matching;
+  if (new Set(candidates.map(contentsOf)).size > 1) {
+    throw new WardroundError('rim-ambiguous', `different ${role} manifests of the report’s version`, {
+      got: version ?? '',
+    });
+  }
+  return candidates.find((rim) => holds(rim, evidence)) ?? candidates[0] ?? ofRole[0];
+}
+
+function contentsOf({ unverified: { chip, edition, version, measurements } }: OpenedRim): string {
+  return JSON.stringify([chip, edition, version, measurements]);
+}
+
+/** Only to choose by: what is chosen makes every step, and says why it fails. */
+function holds(rim: OpenedRim, { roots, rimValidity, at }: ChoiceContext['evidence']): boolean {
+  try {
+    requireValidAt(verifyRimChain(rim, roots.rim), judgedAt(rim.input, rimValidity, at));
+    verifyRimSignature(rim);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function roleOf(version: string): ManifestRole {
