@@ -1,6 +1,7 @@
 // The JSON Schemas as they stand in docs/schemas, for people and programs that have no zod.
 import { join, resolve } from 'node:path';
 import { format, resolveConfig } from 'prettier';
+import { collateralIndexJsonSchema } from '@wardround/attestation/collateral/schema';
 import { evidenceJsonSchema, policyJsonSchema } from '@wardround/attestation/schemas';
 
 export const docsFolder = resolve(import.meta.dirname, '../../docs');
@@ -8,6 +9,7 @@ export const docsFolder = resolve(import.meta.dirname, '../../docs');
 const schemas = {
   'evidence.schema.json': evidenceJsonSchema(),
   'attestation-policy.schema.json': policyJsonSchema(),
+  'collateral-index.schema.json': collateralIndexJsonSchema(),
 };
 
 export interface SchemaFile {
