@@ -48,7 +48,7 @@ function policy(change: { readonly measurement?: string; readonly root?: string 
         product: 'Turin',
         minimumTcb: tcb,
         minimumGuestSvn: 0,
-        simulatedRootSha256: change.root ?? endorsements.rootSha256,
+        simulatedRoots: [change.root ?? endorsements.rootSha256],
       }),
     ),
   );

@@ -23,7 +23,7 @@ const input = {
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** The example as plain data, which a test may spoil. */
-function document(extra: { simulatedRootSha256?: string } = {}): { [key: string]: Json } {
+function document(extra: { simulatedRoots?: readonly string[] } = {}): { [key: string]: Json } {
   const value: unknown = parse(examplePolicy({ ...input, ...extra }));
   if (!isObject(value)) throw new Error('not an object');
   return value;
@@ -82,7 +82,7 @@ describe('the example policy', () => {
       ...input,
       product: 'Turin',
       minimumTcb: { fmc: 1, ...minimumTcb },
-      simulatedRootSha256: root,
+      simulatedRoots: [root],
     });
     const policy = parsePolicy(parse(turin));
     expect(policyWeaknesses(policy)).toEqual([
@@ -93,19 +93,19 @@ describe('the example policy', () => {
 });
 
 describe('a policy', () => {
-  const members = membersOf(document({ simulatedRootSha256: root })).filter(
+  const members = membersOf(document({ simulatedRoots: [root] })).filter(
     (path) => path.join('.') !== 'simulatedPlatform',
   );
 
   it.each(members.map((path) => [path.join('.'), path] as const))('without %s is refused', (_, path) => {
-    const spoiled = withChange(document({ simulatedRootSha256: root }), path, (owner, key) => {
+    const spoiled = withChange(document({ simulatedRoots: [root] }), path, (owner, key) => {
       delete owner[key];
     });
     expect(refusal(spoiled).where).toBeDefined();
   });
 
   it.each(members.map((path) => [path.join('.'), path] as const))('with null for %s is refused', (_, path) => {
-    const spoiled = withChange(document({ simulatedRootSha256: root }), path, (owner, key) => {
+    const spoiled = withChange(document({ simulatedRoots: [root] }), path, (owner, key) => {
       owner[key] = null;
     });
     refusal(spoiled);
@@ -178,7 +178,7 @@ describe('a policy', () => {
   });
 
   it('that accepts a simulated image without naming the vendor’s root is refused', () => {
-    const { simulatedPlatform: _, ...rest } = document({ simulatedRootSha256: root });
+    const { simulatedPlatform: _, ...rest } = document({ simulatedRoots: [root] });
     expect(refusal(rest).where).toBe('measurements.0.vendor');
   });
 

@@ -51,7 +51,7 @@ beforeAll(async () => {
         product: 'Turin',
         minimumTcb: leaf.tcb,
         minimumGuestSvn: 0,
-        simulatedRootSha256: vendor.rootSha256,
+        simulatedRoots: [vendor.rootSha256],
       }),
     ),
   );

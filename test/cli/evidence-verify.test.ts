@@ -33,7 +33,7 @@ beforeAll(async () => {
     product: 'Turin',
     minimumTcb: leaf.tcb,
     minimumGuestSvn: 0,
-    simulatedRootSha256: vendor.rootSha256,
+    simulatedRoots: [vendor.rootSha256],
   });
   writeFileSync(join(folder, 'policy.yaml'), policy);
   writeFileSync(join(folder, 'other-root.yaml'), policy.replace(vendor.rootSha256, '11'.repeat(32)));

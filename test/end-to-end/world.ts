@@ -244,7 +244,7 @@ export class World {
       product: 'Turin',
       minimumTcb: leaf.tcb,
       minimumGuestSvn: 0,
-      simulatedRootSha256: String(vendorRoot),
+      simulatedRoots: [String(vendorRoot)],
     });
     writeFileSync(join(this.directory, 'policy.yaml'), policy);
     return ['--measurement', String(measurement), '--bundle', String(bundle), '--commit', String(bundle)];

@@ -79,7 +79,7 @@ class Enclave {
   #engineFor({ plan, view }: KnownPlan): StudyEngine | null {
     const { title, attestation } = plan.value;
     try {
-      requireSupportedPlan(plan.value, view);
+      requireSupportedPlan(plan.value, view, this.#ports.platform);
     } catch (error) {
       const { code, message } = describeError(error);
       this.#ports.log({ level: 'warn', code, message: `cannot run "${title}": ${message}`, study: plan.digest });

@@ -1,14 +1,25 @@
 // Answers every site's own nonce with evidence that binds it to this session. Late sites and later requests are answered like the first.
+import { fromHex } from '@wardround/protocol/bytes';
 import { canonicalJson } from '@wardround/protocol/canonical-json';
 import type { Verified } from '@wardround/protocol/documents/signed';
 import { describeError } from '@wardround/protocol/errors';
 import type { SigningKey } from '@wardround/protocol/keys';
 import { reportDataFor } from '@wardround/attestation/binding';
 import { type Evidence, evidenceDigest, evidenceLimits } from '@wardround/attestation/evidence';
+import { gpuEvidenceDigest, gpuNonceFor } from '@wardround/attestation/nvidia/binding';
+import type { Platform } from './ports.ts';
 import type { StudyContext } from './study-context.ts';
 
 /** A site that asks without end costs the hardware's time; an honest one asks once an hour or so. */
 const maxOffersPerSite = 1000;
+
+/** Behind a paravisor REPORT_DATA is not ours: the TPM's quote carries the binding. */
+const carriers: Readonly<Record<Platform['kind'], Evidence['binding']['carriedBy']>> = {
+  sevSnp: 'cpu',
+  tdx: 'cpu',
+  azureSnpVtpm: 'tpm',
+  azureTdxVtpm: 'tpm',
+};
 
 export class EvidenceDesk {
   readonly #context: StudyContext;
@@ -62,13 +73,17 @@ export class EvidenceDesk {
 
   async #offer(site: string, nonce: string): Promise<void> {
     const { ports, names } = this.#context;
-    const binding = { nonce, sessionOpen: this.#open.digest, gpuEvidence: 'none' } as const;
-    const { items, endorsements } = await ports.platform.attest(reportDataFor(binding));
+    const { platform } = ports;
+    // The GPUs first: the processor then vouches for what they said.
+    const devices = await platform.gpu?.attest(fromHex(gpuNonceFor(nonce), 32));
+    const gpuEvidence = devices === undefined ? 'none' : gpuEvidenceDigest(devices);
+    const binding = { nonce, sessionOpen: this.#open.digest, gpuEvidence };
+    const { items, endorsements } = await platform.attest(reportDataFor(binding));
     const evidence: Evidence = {
       kind: 'Evidence',
       version: 1,
-      binding: { ...binding, carriedBy: 'cpu' },
-      evidence: [...items, { type: 'none', of: 'gpu' }],
+      binding: { ...binding, carriedBy: carriers[platform.kind] },
+      evidence: [...items, ...(devices ?? [{ type: 'none' as const, of: 'gpu' as const }])],
       endorsements: [...endorsements],
     };
     const text = new TextDecoder().decode(canonicalJson(evidence, evidenceLimits));

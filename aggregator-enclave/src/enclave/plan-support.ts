@@ -1,5 +1,6 @@
 // Whether this enclave can run a plan at all, and the weaknesses that everybody in it must have named.
 import type { Weakness } from '@wardround/protocol/documents/consent';
+import type { Platform } from './ports.ts';
 import type { TensorHeader } from '@wardround/protocol/documents/round';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
@@ -16,7 +17,7 @@ import { modelShape } from '@wardround/learning/model-shape';
  * @throws WardroundError `plan-unsupported` naming the path, `plan-roster`, `plan-minimum`, `researcher-unknown`, `model-unsupported`,
  * `model-label`, `strategy-unsupported`
  */
-export function requireSupportedPlan(plan: StudyPlan, federation: FederationView): void {
+export function requireSupportedPlan(plan: StudyPlan, federation: FederationView, platform: Platform): void {
   requireResearcher(federation, plan.researcher);
   requireRoster(plan, federation);
   modelShape(plan);
@@ -26,7 +27,7 @@ export function requireSupportedPlan(plan: StudyPlan, federation: FederationView
   requireValue('privacy.mode', plan.privacy.mode, 'noDifferentialPrivacy');
   requireValue('masking.mode', plan.masking.mode, 'unmasked');
   requireValue('encoding.update.ring', plan.encoding.update.ring, 'int32');
-  requireValue('attestation.gpu', plan.attestation.gpu, 'unused');
+  requireMachine(plan, platform);
   requireValue('statistics', plan.statistics.join(' '), '');
   requireValue('log.mode', federation.log.mode, 'unwitnessed');
 }
@@ -52,6 +53,13 @@ export function updateTensors(plan: StudyPlan): readonly TensorHeader[] {
     stepLog2,
     weighting: 'byEnclave',
   }));
+}
+
+/** A plan that wants a GPU where there is none would fail at every site; so would one that wants none where one is shown. */
+function requireMachine({ attestation }: StudyPlan, { kind, gpu }: Platform): void {
+  requireValue('attestation.gpu', attestation.gpu, gpu === undefined ? 'unused' : 'required');
+  if (attestation.platforms.includes(kind)) return;
+  requireValue('attestation.platforms', attestation.platforms.join(', '), kind);
 }
 
 function requireRoster(plan: StudyPlan, federation: FederationView): void {

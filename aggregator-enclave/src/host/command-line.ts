@@ -32,6 +32,7 @@ const program: Program<Io> = {
           help: 'sevSnp, tdx, azureSnp, azureTdx or simulated; this or --simulated',
         },
         simulated: { type: 'boolean', help: 'a simulated platform, which proves nothing about hardware' },
+        'simulated-gpu': { type: 'boolean', help: 'with --simulated: a simulated GPU as well, which proves as little' },
       },
       example:
         'wardround aggregator init --dir ./aggregator --coordinator https://coordinator.example --token-file token --platform sevSnp',

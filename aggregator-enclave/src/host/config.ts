@@ -27,7 +27,14 @@ const platformSchema = z.discriminatedUnion('kind', [
 ]);
 export type PlatformConfig = z.infer<typeof platformSchema>;
 
-const gpuSchema = z.union([z.literal('none'), z.strictObject({ kind: z.literal('nvml') })]);
+const gpuSchema = z.union([
+  z.literal('none'),
+  z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('nvml') }),
+    /** Proves nothing: device is a secret file, vendor its public endorsements. */
+    z.strictObject({ kind: z.literal('simulated'), device: fileName, vendor: fileName }),
+  ]),
+]);
 
 const configSchema = z.strictObject({
   wardround: z.literal('aggregator/v1'),
@@ -57,7 +64,7 @@ export const platformKinds = ['simulated', 'sevSnp', 'tdx', 'azureSnp', 'azureTd
 export type PlatformKind = (typeof platformKinds)[number];
 
 /** What `init` writes. */
-export function initialConfig(coordinator: string, kind: PlatformKind): Config {
+export function initialConfig(coordinator: string, kind: PlatformKind, gpu: Config['gpu'] = 'none'): Config {
   return {
     wardround: 'aggregator/v1',
     coordinator,
@@ -65,7 +72,7 @@ export function initialConfig(coordinator: string, kind: PlatformKind): Config {
     federation: null,
     token: 'token',
     platform: initialPlatform(kind),
-    gpu: 'none',
+    gpu,
     collateral: null,
     cache: 'cache',
     quietMilliseconds: 500,
@@ -139,13 +146,14 @@ function readYaml(text: string, where: string): unknown {
 }
 
 function located(config: Config, directory: string): Config {
-  const { platform } = config;
+  const { platform, gpu } = config;
   const at = (name: string): string => join(directory, name);
   return {
     ...config,
     token: at(config.token),
     cache: at(config.cache),
     collateral: config.collateral === null ? null : at(config.collateral),
+    gpu: gpu !== 'none' && gpu.kind === 'simulated' ? { ...gpu, device: at(gpu.device), vendor: at(gpu.vendor) } : gpu,
     platform:
       platform.kind === 'simulated' ? { ...platform, chip: at(platform.chip), vendor: at(platform.vendor) } : platform,
   };

@@ -1,4 +1,5 @@
 // Which hardware vouches for this enclave: the one that the configuration names, or an error. Never a fallback.
+import type { Endorsement } from '@wardround/attestation/evidence';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { GpuCollector, Platform } from '../enclave/ports.ts';
 import type { Config } from '../host/config.ts';
@@ -8,6 +9,7 @@ import { type ReadEndorsements, sevSnpPlatform, tdxPlatform } from './bare.ts';
 import { type CollateralType, readCollateral } from './collateral.ts';
 import type { Hardware } from './hardware.ts';
 import { nvmlCollector } from './nvml.ts';
+import { simulatedGpu } from './simulated-gpu.ts';
 import { requireInDate, simulatedPlatform } from './simulated.ts';
 
 export type PlatformSettings = Pick<Config, 'platform' | 'gpu' | 'collateral'>;
@@ -31,8 +33,21 @@ const maxEndorsementCharacters = 900_000;
  */
 export async function choosePlatform(settings: PlatformSettings, machine: Machine): Promise<Platform> {
   const platform = await chooseCpu(settings, machine);
-  const gpu = chooseGpu(settings, machine.hardware);
-  return gpu === null ? platform : { ...platform, gpu };
+  const gpu = await chooseGpu(settings, machine.hardware);
+  return gpu === null ? platform : withGpu(platform, gpu);
+}
+
+/** The GPUs' evidence hangs on the processor's; what the vendor of simulated ones says of them goes with it. */
+function withGpu(platform: Platform, gpu: GpuCollector & { readonly endorsements?: readonly Endorsement[] }): Platform {
+  const { endorsements: more = [] } = gpu;
+  return {
+    ...platform,
+    gpu,
+    attest: async (reportData) => {
+      const { items, endorsements } = await platform.attest(reportData);
+      return { items, endorsements: [...endorsements, ...more] };
+    },
+  };
 }
 
 async function chooseCpu(settings: PlatformSettings, { measurement, now, hardware }: Machine): Promise<Platform> {
@@ -65,8 +80,10 @@ async function chooseCpu(settings: PlatformSettings, { measurement, now, hardwar
   }
 }
 
-function chooseGpu({ gpu }: PlatformSettings, { nvmlLibrary }: Hardware): GpuCollector | null {
-  return gpu === 'none' ? null : nvmlCollector(nvmlLibrary);
+async function chooseGpu({ gpu }: PlatformSettings, { nvmlLibrary }: Hardware): Promise<GpuCollector | null> {
+  if (gpu === 'none') return null;
+  if (gpu.kind === 'nvml') return nvmlCollector(nvmlLibrary);
+  return simulatedGpu({ secret: await readSecretJson(gpu.device), endorsements: await readJsonFile(gpu.vendor) });
 }
 
 /** What goes with this machine's evidence, and nothing else of the directory: sites refuse bundles with what they cannot appraise. */

@@ -1,5 +1,7 @@
 // A commented policy to start from, in YAML: as strict as today's cloud machines allow, with every decision left visible.
 import type { Tcb } from '../snp/tcb.ts';
+import type { ExampleGpu } from './example-gpu.ts';
+import { gpuLines } from './example-gpu.ts';
 
 export interface ExamplePolicyInput {
   /** Launch measurement of the enclave image that the site accepts, 96 hex digits. */
@@ -10,15 +12,24 @@ export interface ExamplePolicyInput {
   /** Floor for reported, committed and launch TCB. */
   readonly minimumTcb: Tcb;
   readonly minimumGuestSvn: number;
-  /** Present for demonstrations only: the root of the simulated vendor. */
-  readonly simulatedRootSha256?: string;
+  /** Left out where no GPU is used. */
+  readonly gpu?: ExampleGpu;
+  /** Present for demonstrations only: the roots of the simulated vendors. */
+  readonly simulatedRoots?: readonly string[];
 }
 
 /** YAML text that `parsePolicy` accepts once parsed. */
 export function examplePolicy(input: ExamplePolicyInput): string {
-  return [...head, ...products(input), ...machines(input), ...image(input), ...tail, ...weaknesses(input), ''].join(
-    '\n',
-  );
+  return [
+    ...head,
+    ...products(input),
+    ...machines(input),
+    ...image(input),
+    ...tail,
+    ...gpuLines(input.gpu, input.chipIds),
+    ...weaknesses(input),
+    '',
+  ].join('\n');
 }
 
 const head = [
@@ -91,12 +102,12 @@ function machines({ chipIds }: ExamplePolicyInput): readonly string[] {
   ];
 }
 
-function image({ measurement, minimumGuestSvn, simulatedRootSha256 }: ExamplePolicyInput): readonly string[] {
+function image({ measurement, minimumGuestSvn, simulatedRoots }: ExamplePolicyInput): readonly string[] {
   return [
     '# The code, one entry for each accepted image. A report matches an entry in every field; `unused` means all zero.',
     'measurements:',
     '  - platform: sevSnp',
-    `    vendor: ${simulatedRootSha256 === undefined ? 'amd' : 'simulated'}`,
+    `    vendor: ${simulatedRoots === undefined ? 'amd' : 'simulated'}`,
     `    measurement: "${measurement}"`,
     '    vmpl: 0',
     `    minimumGuestSvn: ${minimumGuestSvn}`,
@@ -115,16 +126,13 @@ const tail = [
   'collateral: { maxCrlAgeSeconds: 5184000 }',
   '# Evidence is asked for again after this time.',
   'maxEvidenceAgeSeconds: 3600',
-  'gpu: unused',
-  '# With GPUs: which processor and devices are one machine.',
-  'machines: processorAlone',
 ];
 
-function weaknesses({ simulatedRootSha256 }: ExamplePolicyInput): readonly string[] {
-  if (simulatedRootSha256 === undefined) return [];
+function weaknesses({ simulatedRoots }: ExamplePolicyInput): readonly string[] {
+  if (simulatedRoots === undefined) return [];
   return [
-    '# NAMED WEAKNESS: trusts a simulated silicon vendor. Its evidence proves nothing about hardware. For demonstrations only.',
+    '# NAMED WEAKNESS: trusts simulated silicon vendors. Their evidence proves nothing about hardware. For demonstrations only.',
     'simulatedPlatform:',
-    `  roots: ["${simulatedRootSha256}"]`,
+    `  roots: [${simulatedRoots.map((root) => `"${root}"`).join(', ')}]`,
   ];
 }

@@ -10,6 +10,13 @@ export const measured = z.looseObject({
   measurement: z.string(),
   bundle: z.string(),
   sourceCommit: z.string().nullable(),
+  gpu: z.looseObject({
+    vendorRoot: z.string(),
+    ueid: z.string(),
+    model: z.string(),
+    driver: z.string(),
+    vbios: z.string(),
+  }),
 });
 export const siteMade = z.looseObject({ vaultIsolation: z.string() });
 export const drafted = z.looseObject({ federation: z.string(), fingerprint: z.string() });

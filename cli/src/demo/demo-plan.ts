@@ -50,7 +50,7 @@ sites:
 privacy: { mode: noDifferentialPrivacy }
 masking: unmasked
 evaluation: { metrics: [accuracy, auroc] }
-attestation: { platforms: [sevSnp], release: ${releaseName} }
+attestation: { platforms: [sevSnp], gpu: required, release: ${releaseName} }
 release: { to: [${researcherName}], formats: [safetensors, tfjs] }
 `;
 }

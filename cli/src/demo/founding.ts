@@ -86,13 +86,14 @@ async function makeAggregator(
     '--token-file',
     tokenFile,
     '--simulated',
+    '--simulated-gpu',
   ];
   const { vendorRoot } = answer(aggregatorMade, await crew.run(init));
-  const { measurement, bundle, sourceCommit } = answer(
+  const { measurement, bundle, sourceCommit, gpu } = answer(
     measured,
     await crew.run(['aggregator', 'measure', '--dir', 'aggregator']),
   );
-  story.tell('operator', 'made the enclave, and a simulated silicon vendor whose root is new');
+  story.tell('operator', 'made the enclave with a GPU, and simulated silicon vendors for both, whose roots are new');
   const endorsements = parseSimulatedEndorsements(
     JSON.parse(await readText(join(directory, 'aggregator/simulated-vendor.json'))),
   );
@@ -103,7 +104,8 @@ async function makeAggregator(
     product: 'Turin',
     minimumTcb: leaf.tcb,
     minimumGuestSvn: 0,
-    simulatedRootSha256: vendorRoot,
+    gpu: { ueids: [gpu.ueid], architecture: 'hopper', model: gpu.model, driver: gpu.driver, vbios: gpu.vbios },
+    simulatedRoots: [vendorRoot, gpu.vendorRoot],
   });
   await writeFile(join(directory, 'policy.yaml'), policy);
   // Outside a git working tree there is no commit to name: the digest of the program itself stands in.

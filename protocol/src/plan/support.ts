@@ -17,7 +17,7 @@ interface Limit {
 
 /** Everything that the plan asks of a later version. */
 export function unsupported(plan: UnboundPlan): readonly PlanProblem[] {
-  return [...learningLimits(plan), ...privacyLimits(plan), ...hardwareLimits(plan)]
+  return [...learningLimits(plan), ...privacyLimits(plan)]
     .filter(({ beyond }) => beyond)
     .map(({ path, code, what, got, instead }) => {
       return {
@@ -167,28 +167,6 @@ function privacyLimits({ privacy, masking, statistics, evaluation, release }: Un
       what: 'ONNX export',
       got: 'onnx',
       instead: 'safetensors, tfjs',
-    },
-  ];
-}
-
-function hardwareLimits({ attestation }: UnboundPlan): Limit[] {
-  const index = attestation.platforms.findIndex((platform) => platform !== 'sevSnp');
-  return [
-    {
-      path: ['attestation', 'platforms', Math.max(0, index)],
-      code: 'platform',
-      beyond: index >= 0,
-      what: 'a verifier for that platform',
-      got: attestation.platforms[index] ?? '',
-      instead: 'sevSnp',
-    },
-    {
-      path: ['attestation', 'gpu'],
-      code: 'gpu',
-      beyond: attestation.gpu === 'required',
-      what: 'a verifier for GPUs',
-      got: attestation.gpu,
-      instead: 'unused',
     },
   ];
 }

@@ -2,7 +2,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { importChipSecret, parseSimulatedEndorsements } from '@wardround/attestation/simulated/files';
+import {
+  endorseNvidia,
+  importNvidiaDevice,
+  parseNvidiaEndorsements,
+} from '@wardround/attestation/simulated/nvidia/files';
+import { createSimulatedNvidia } from '@wardround/attestation/simulated/nvidia/vendor';
 import { simulatedEvidence } from '@wardround/attestation/simulated/evidence';
+import { toBase64Url } from '@wardround/protocol/bytes';
 import { answer, verified } from '../answers.ts';
 import type { Attack, AttackResult, Scene } from './attack.ts';
 
@@ -23,6 +30,7 @@ export const evidenceOfOtherCode: Attack = async (scene) => {
   const forged = simulatedEvidence({
     chip,
     endorsements,
+    gpu: await ownGpu(folder),
     nonce,
     sessionOpen: 'ef'.repeat(32),
     measurement: '5a'.repeat(48),
@@ -30,6 +38,45 @@ export const evidenceOfOtherCode: Attack = async (scene) => {
   const attack = 'an enclave that runs other code shows its evidence';
   return await judge(scene, { attack, evidence: JSON.stringify(forged), nonce, policy: 'policy.yaml' });
 };
+
+/** A GPU of the same vendor, elsewhere, answers for this machine: it is asked with the right nonce, and the processor vouches for what it said. */
+export const gpuOfAnotherMachine: Attack = async (scene) => {
+  const folder = join(scene.directory, 'aggregator');
+  const vendor = await createSimulatedNvidia(new Date());
+  const device = await vendor.issueDevice();
+  const until = new Date(Date.now() + 86_400_000);
+  const endorsements = await endorseNvidia(vendor, device, until);
+  const leaf = toBase64Url(vendor.answer(device.certificates, 0, { nextUpdate: until }));
+  const gpu = { device, endorsements: { ...endorsements, ocsp: [leaf, ...endorsements.ocsp] } };
+  const nonce = 'cf'.repeat(32);
+  const borrowed = simulatedEvidence({
+    chip: importChipSecret(await readJson(join(folder, 'simulated-chip.json'))),
+    endorsements: parseSimulatedEndorsements(await readJson(join(folder, 'simulated-vendor.json'))),
+    gpu,
+    nonce,
+    sessionOpen: 'ef'.repeat(32),
+    measurement: scene.founded.measurement,
+  });
+  const policy = await readFile(join(scene.directory, 'policy.yaml'), 'utf8');
+  await writeFile(
+    join(scene.directory, 'attacks/two-vendors-policy.yaml'),
+    policy.replace(/^( {2}roots: \[.*)\]$/m, `$1, "${vendor.rootSha256}"]`),
+  );
+  const attack = 'a GPU of another machine answers for this one';
+  return await judge(scene, {
+    attack,
+    evidence: JSON.stringify(borrowed),
+    nonce,
+    policy: 'attacks/two-vendors-policy.yaml',
+  });
+};
+
+async function ownGpu(folder: string): Promise<NonNullable<Parameters<typeof simulatedEvidence>[0]['gpu']>> {
+  return {
+    device: importNvidiaDevice(await readJson(join(folder, 'simulated-gpu.json'))),
+    endorsements: parseNvidiaEndorsements(await readJson(join(folder, 'simulated-gpu-vendor.json'))),
+  };
+}
 
 /** The demo's own evidence, before a hospital whose policy does not name the simulated vendor. */
 export const evidenceNotGenuine: Attack = async (scene) => {

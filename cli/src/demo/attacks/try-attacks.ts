@@ -9,7 +9,7 @@ import { readExport } from '../../study/record-export.ts';
 import type { Founded, Stage } from '../founding.ts';
 import type { Ran } from '../study.ts';
 import type { Attack, AttackResult } from './attack.ts';
-import { evidenceNotGenuine, evidenceOfOtherCode, evidenceReplayed } from './on-evidence.ts';
+import { evidenceNotGenuine, evidenceOfOtherCode, evidenceReplayed, gpuOfAnotherMachine } from './on-evidence.ts';
 import { cosignaturesDropped, receiptChanged } from './on-records.ts';
 import { chunkFlipped, planAltered, strangerJoins } from './on-the-board.ts';
 
@@ -19,6 +19,7 @@ const attacks: readonly Attack[] = [
   chunkFlipped,
   evidenceReplayed,
   evidenceOfOtherCode,
+  gpuOfAnotherMachine,
   evidenceNotGenuine,
   receiptChanged,
   cosignaturesDropped,
