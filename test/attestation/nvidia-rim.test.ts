@@ -311,6 +311,7 @@ describe('a manifest that says odd things, signed all the same', () => {
 
   it.each([
     ['active that is neither', ['active="True"', 'active="true"']],
+    ['active by a name that every object has', ['active="True"', 'active="constructor"']],
     ['a size that is not 48', ['size="48"', 'size="32"']],
     ['a type that is no measurement', ['type="Measurement"', 'type="File"']],
     ['an attribute that nobody knows', ['type="Measurement"', 'type="Measurement" odd="1"']],

@@ -17,7 +17,11 @@ const listSchema = z
   .min(1)
   .max(maxDevices);
 
-const kinds: Readonly<Record<string, NvidiaKind>> = { HOPPER: 'gpu', BLACKWELL: 'gpu', LS10: 'switch' };
+const kinds: ReadonlyMap<string, NvidiaKind> = new Map([
+  ['HOPPER', 'gpu'],
+  ['BLACKWELL', 'gpu'],
+  ['LS10', 'switch'],
+]);
 
 /** Whether a file is a JSON list of devices rather than one report: a report begins with 0x11, its hex with a 1. */
 export function isEvidenceList(file: Uint8Array): boolean {
@@ -40,8 +44,8 @@ export function readEvidenceList(file: Uint8Array): readonly PresentedDevice[] {
   );
   if (!parsed.success) throw wrong('a list of devices with arch, evidence and certificate', parsed.error.message);
   return parsed.data.map(({ arch, evidence, certificate }) => {
-    const kind = kinds[arch];
-    if (kind === undefined) throw wrong(Object.keys(kinds).join(', '), arch);
+    const kind = kinds.get(arch);
+    if (kind === undefined) throw wrong([...kinds.keys()].join(', '), arch);
     return { kind, report: fromBase64(evidence), certificates: [fromBase64(certificate)] };
   });
 }

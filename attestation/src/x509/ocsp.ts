@@ -56,12 +56,14 @@ const maxDepth = 16;
 const maxAnswers = 16;
 const maxCertificates = 4;
 
-const hashNames: Readonly<Record<string, string>> = {
-  '1.3.14.3.2.26': 'sha1',
-  '2.16.840.1.101.3.4.2.1': 'sha256',
-  '2.16.840.1.101.3.4.2.2': 'sha384',
-  '2.16.840.1.101.3.4.2.3': 'sha512',
-};
+const hashNames: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    '1.3.14.3.2.26': 'sha1',
+    '2.16.840.1.101.3.4.2.1': 'sha256',
+    '2.16.840.1.101.3.4.2.2': 'sha384',
+    '2.16.840.1.101.3.4.2.3': 'sha512',
+  }),
+);
 
 /** DER of the AlgorithmIdentifiers that we know, parameters as their specifications say. */
 const signatureAlgorithms: Readonly<Record<string, SignatureAlgorithm>> = {
@@ -167,7 +169,7 @@ function readAnswers({ responses }: ResponseData): readonly OcspAnswer[] {
   if (responses.length === 0 || responses.length > maxAnswers) throw malformed(`${responses.length} answers`);
   return responses.map(({ certID, certStatus, thisUpdate, nextUpdate, singleExtensions }) => {
     requireUnderstood(singleExtensions ?? [], new Set());
-    const hash = hashNames[certID.hashAlgorithm.algorithm];
+    const hash = hashNames.get(certID.hashAlgorithm.algorithm);
     if (hash === undefined) throw malformed(`hash ${certID.hashAlgorithm.algorithm}`);
     if (nextUpdate === undefined) throw malformed('no next update');
     const { revoked } = certStatus;

@@ -73,14 +73,17 @@ function readMeasurements(resources: readonly XmlElement[]): readonly GoldenMeas
 }
 
 const plainAttributes: ReadonlySet<string> = new Set(['type', 'index', 'active', 'alternatives', 'name', 'size']);
-const flags: Readonly<Record<string, boolean>> = { True: true, False: false };
+const flags: ReadonlyMap<string, boolean> = new Map([
+  ['True', true],
+  ['False', false],
+]);
 
 function readMeasurement({ namespace, local, attributes, children }: XmlElement): GoldenMeasurement {
   if (namespace !== swid || local !== 'Resource' || children.length > 0) throw malformed('a Resource', local);
   if (attributes.get('type') !== 'Measurement' || attributes.get('size') !== '48') {
     throw malformed('a Measurement of 48 bytes', `${attributes.get('type') ?? ''} of ${attributes.get('size') ?? ''}`);
   }
-  const active = flags[attributes.get('active') ?? ''];
+  const active = flags.get(attributes.get('active') ?? '');
   if (active === undefined) throw malformed('active True or False', attributes.get('active') ?? 'nothing');
   const count = smallInteger(attributes.get('alternatives'), { least: 1, most: maxAlternatives });
   const alternatives = Array.from({ length: count }, (_, index) => attributes.get(`{${hashes}}Hash${index}`) ?? '');
