@@ -2,6 +2,7 @@
 import { WardroundError } from '@wardround/protocol/errors';
 import { requireInstant } from '../clock.ts';
 import type { TrustedRoot } from '../roots.ts';
+import { withAmdChain } from '../snp/amd-certificates.ts';
 import type { SnpAppraisal } from '../snp/verify.ts';
 import { snpAuthenticitySteps, verifySnp } from '../snp/verify.ts';
 import type { Outcome, StepLog } from '../steps.ts';
@@ -45,7 +46,8 @@ export const azureSnpSteps: readonly string[] = [
 export function verifyAzureSnp(evidence: AzureSnpEvidence, log: StepLog): AzureSnpAppraisal {
   const at = requireInstant(evidence.at);
   const before = log.steps.length;
-  const { certificates, crls, roots } = evidence;
+  const { crls, roots } = evidence;
+  const certificates = withAmdChain(evidence.certificates);
   const hcl = log.run('hcl-format', () => requireSnp(parseHclReport(evidence.hclReport)));
   const snp = hcl.held
     ? verifySnp({ report: hcl.value.hardwareReport, certificates, crls, at, roots }, log)
