@@ -16,11 +16,13 @@ import type { MeasuredCode, Processor, ProcessorContext, ProcessorFields } from 
 import { noFields, rulesFor } from './composite/processor.ts';
 import type { SecondPath } from './composite/second-path.ts';
 import { verifySecondPath } from './composite/second-path.ts';
+import { isSimulatedTrust, requireOneSort } from './composite/vendors.ts';
 import type { Evidence } from './evidence.ts';
 import { evidenceDigest } from './evidence.ts';
 import type { Limit } from './explain/not-covered.ts';
 import { limitsOf } from './explain/not-covered.ts';
 import type { NvidiaFields } from './nvidia/inspect.ts';
+import type { NrasReading } from './nvidia/nras.ts';
 import type { Policy } from './policy/policy.ts';
 import type { Weakness } from './policy/weaknesses.ts';
 import { policyWeaknesses } from './policy/weaknesses.ts';
@@ -42,6 +44,8 @@ export interface AppraisalInput {
   readonly at: Date;
   /** The site's own mirror, judged together with what is in the bundle: leaving a newer list out of a bundle hides nothing. */
   readonly mirror: readonly MirroredEndorsement[];
+  /** What NVIDIA's attestation service says of the same devices, read by `readNras`; a policy that requires it refuses without. */
+  readonly secondOpinions?: readonly NrasReading[];
 }
 
 /** What the evidence shows, where it could be read. Only a report that is `accepted` makes it a fact. */
@@ -89,7 +93,7 @@ export const enclaveSteps: readonly string[] = stepsFor(
 );
 
 function stepsFor({ authenticity, validation }: Processor['steps'], more: readonly string[]): readonly string[] {
-  return ['contents', ...authenticity, ...bindingSteps, ...validation, ...more, 'machine'];
+  return ['contents', ...authenticity, ...bindingSteps, ...validation, ...more, 'vendors', 'machine'];
 }
 
 /**
@@ -123,11 +127,22 @@ export function verifyEnclave(input: AppraisalInput): VerificationReport {
   log.run('binding', () => requireBinding(processor));
   processor.validate(log);
   const second = verifySecondPath(contents.value.shown, context, log);
-  const devices = verifyDevices(contents.value.devices, { ...context, evidence, siteNonce: expected.nonce }, log);
+  const devices = verifyDevices(
+    contents.value.devices,
+    {
+      ...context,
+      evidence,
+      siteNonce: expected.nonce,
+      secondOpinions: input.secondOpinions ?? [],
+    },
+    log,
+  );
+  const trusts = [processor.trust, ...second.trusts, ...devices.trusts];
+  log.run('vendors', () => requireOneSort(trusts));
   log.run('machine', (note) =>
     requireMachine({ processor: need(processor.machine), devices: need(devices.ueids) }, { policy, at, note }),
   );
-  return conclude(input, log, { processor, second, devices });
+  return conclude(input, log, { processor, second, devices, simulated: trusts.some(isSimulatedTrust) });
 }
 
 interface Accepted extends Contents {
@@ -158,13 +173,14 @@ interface Parts {
   readonly processor: Processor;
   readonly second: SecondPath;
   readonly devices: Devices;
+  readonly simulated: boolean;
 }
 
 function conclude({ evidence, policy, at }: AppraisalInput, log: StepLog, parts: Parts | null): VerificationReport {
   const { steps } = log;
   const fields = fieldsOf(parts);
   const authentic = parts !== null && [parts.processor, parts.second, parts.devices].every((part) => part.authentic);
-  const simulated = parts !== null && (parts.processor.simulated || parts.devices.simulated);
+  const simulated = parts !== null && parts.simulated;
   const wanted = parts === null ? [] : stepsFor(parts.processor.steps, [...parts.second.steps, ...parts.devices.steps]);
   return {
     kind: 'EnclaveVerification',

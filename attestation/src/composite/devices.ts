@@ -3,7 +3,8 @@ import { WardroundError } from '@wardround/protocol/errors';
 import type { Evidence } from '../evidence.ts';
 import { gpuEvidenceDigest, gpuNonceFor } from '../nvidia/binding.ts';
 import type { NvidiaFields } from '../nvidia/inspect.ts';
-import { describeNvidia, isSimulated } from '../nvidia/inspect.ts';
+import { describeNvidia } from '../nvidia/inspect.ts';
+import type { NrasReading } from '../nvidia/nras.ts';
 import { nvidiaFleetSteps, validateNvidiaFleet } from '../nvidia/fleet.ts';
 import { trustedNvidiaRoots } from '../nvidia/roots.ts';
 import { nvidiaValidationSteps, validateNvidia } from '../nvidia/validate.ts';
@@ -14,16 +15,19 @@ import type { Outcome, StepLog } from '../steps.ts';
 import { need } from '../steps.ts';
 import type { ShownDevice } from './contents.ts';
 import type { ProcessorContext } from './processor.ts';
+import { derived } from './processor.ts';
+import type { Trust } from './vendors.ts';
 
 export interface DevicesContext extends Omit<ProcessorContext, 'expected'> {
   readonly evidence: Evidence;
   /** Hex. */
   readonly siteNonce: string;
+  readonly secondOpinions: readonly NrasReading[];
 }
 
 export interface Devices {
   readonly authentic: boolean;
-  readonly simulated: boolean;
+  readonly trusts: readonly Outcome<Trust>[];
   /** Of every device. */
   readonly ueids: Outcome<readonly string[]>;
   readonly gpus: readonly string[];
@@ -35,7 +39,7 @@ export interface Devices {
 
 const none: Devices = {
   authentic: true,
-  simulated: false,
+  trusts: [],
   ueids: { name: 'gpu', held: true, value: [] },
   gpus: [],
   switches: [],
@@ -51,12 +55,12 @@ export function verifyDevices(items: readonly ShownDevice[], context: DevicesCon
   log.run('gpu-digest', () => requireDigest(context.evidence));
   const named = items.map((item, index) => ({ item, prefix: prefixOf(items, index) }));
   const appraisals = named.map(({ item, prefix }) => verifyDevice(item, { ...context, rules }, log.within(prefix)));
-  validateNvidiaFleet(appraisals, { rules }, log);
+  validateNvidiaFleet(appraisals, { rules, secondOpinions: context.secondOpinions }, log);
   const ofKind = (kind: 'gpu' | 'switch'): readonly string[] =>
     appraisals.flatMap(({ device }) => (device.held && device.value.kind === kind ? [device.value.ueid] : []));
   return {
     authentic: appraisals.every(({ authentic }) => authentic),
-    simulated: appraisals.some(isSimulated),
+    trusts: appraisals.map(({ chain }) => derived(chain, ({ trust }) => trust.kind)),
     ueids: log.run('devices-named', () => appraisals.map(({ device }) => need(device).ueid)),
     gpus: ofKind('gpu'),
     switches: ofKind('switch'),
