@@ -6,7 +6,8 @@ import { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, X509Certi
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { copyBytes, sha256, toHex } from '@wardround/protocol/bytes';
-import { derTags, readSingle } from './der.ts';
+import { derTags, readAll, readSingle } from './der.ts';
+import { readTime } from './der-time.ts';
 import { readArmoured } from './pem.ts';
 import type { SignatureAlgorithm, SignatureScheme } from './signature-scheme.ts';
 import { readSignatureAlgorithm } from './signature-scheme.ts';
@@ -23,6 +24,7 @@ export interface Certificate {
   /** DER of the names, as hex: compared whole, never by display form. */
   readonly subject: string;
   readonly issuer: string;
+  /** Empty where the subject is: then a critical subjectAltName stands in its place (RFC 5280, 4.1.2.6; Google's attestation keys). */
   readonly commonName: string;
   /** Lower-case hex of the INTEGER's contents; AMD's leaves carry the non-positive serial 0. */
   readonly serial: string;
@@ -41,7 +43,10 @@ export interface Certificate {
 
 const limits = { label: 'CERTIFICATE', maxInputBytes: 65_536, maxObjects: 16 } as const;
 const maxCertificateBytes = 8_192;
-const understoodCritical: ReadonlySet<string> = new Set(['2.5.29.15', '2.5.29.19']);
+const subjectAlternativeName = '2.5.29.17';
+/** Key usage, subjectAltName (whom a certificate names is for nobody to rely on here: keys count, and who vouches for them), basic constraints. */
+const understoodCritical: ReadonlySet<string> = new Set(['2.5.29.15', subjectAlternativeName, '2.5.29.19']);
+const emptyName = '3000';
 
 /**
  * Every certificate in `inputs` (PEM or DER by content), exact duplicates dropped.
@@ -73,21 +78,39 @@ export function parseCertificate(der: Uint8Array): Certificate {
 
 function describe(der: Bytes): Certificate {
   const parsed = new X509Certificate(der);
+  const subject = toHex(new Uint8Array(parsed.subjectName.toArrayBuffer()));
+  const extensions = readExtensions(parsed);
+  const authority = readAuthority(parsed);
+  const isUnnamed = subject === emptyName && extensions.get(subjectAlternativeName)?.critical === true;
+  if (isUnnamed && parsed.getExtension(BasicConstraintsExtension)?.ca === true)
+    throw malformed('an authority without a name');
   return {
     der,
     fingerprint: toHex(sha256(der)),
-    subject: toHex(new Uint8Array(parsed.subjectName.toArrayBuffer())),
+    subject,
     issuer: toHex(new Uint8Array(parsed.issuerName.toArrayBuffer())),
-    commonName: onlyCommonName(parsed),
+    commonName: isUnnamed ? '' : onlyCommonName(parsed),
     serial: parsed.serialNumber.toLowerCase(),
-    notBefore: parsed.notBefore,
-    notAfter: parsed.notAfter,
-    extensions: readExtensions(parsed),
-    authority: readAuthority(parsed),
+    ...readValidity(der),
+    extensions,
+    authority,
     publicKey: new NodeCertificate(der).publicKey,
     signatureAlgorithm: readSignatureAlgorithm(parsed.signatureAlgorithm),
   };
 }
+
+/** RFC 5280, 4.1: in a TBSCertificate, behind an optional version, serial, signature algorithm and issuer. */
+function readValidity(der: Bytes): Pick<Certificate, 'notBefore' | 'notAfter'> {
+  const [signed] = readAll(readSingle(der).value);
+  const fields = signed === undefined ? [] : readAll(signed.value);
+  const validity = fields[fields[0]?.tag === versionTag ? 4 : 3];
+  const [notBefore, notAfter, ...more] = (validity === undefined ? [] : readAll(validity.value)).map(readTime);
+  if (notBefore === undefined || notAfter === undefined || more.length > 0)
+    throw malformed('dates that are not two instants');
+  return { notBefore, notAfter };
+}
+
+const versionTag = 0xa0;
 
 function onlyCommonName(parsed: X509Certificate): string {
   const names = parsed.subjectName.getField('CN');

@@ -7,6 +7,7 @@ import { copyBytes, equalBytes, toHex } from '@wardround/protocol/bytes';
 import type { Certificate } from './certificate.ts';
 import { derTags, readAll, readSingle } from './der.ts';
 import type { DerElement } from './der.ts';
+import { readTime, timeTags } from './der-time.ts';
 import { readArmoured } from './pem.ts';
 import type { SignatureAlgorithm, SignatureScheme } from './signature-scheme.ts';
 import { readSignatureAlgorithm, signatureHolds } from './signature-scheme.ts';
@@ -44,18 +45,28 @@ export function parseCrl(der: Uint8Array): RevocationList {
 function describe(der: Bytes): RevocationList {
   const { signed, signature } = readEnvelope(der);
   const parsed = new X509Crl(der);
-  if (parsed.nextUpdate === undefined) throw malformed('no next update');
   requireUnderstood(parsed.extensions);
   for (const entry of parsed.entries) requireUnderstood(entry.extensions);
   return {
     issuer: toHex(new Uint8Array(parsed.issuerName.toArrayBuffer())),
-    thisUpdate: parsed.thisUpdate,
-    nextUpdate: parsed.nextUpdate,
+    ...readDates(signed),
     revoked: new Set(parsed.entries.map((entry) => entry.serialNumber.toLowerCase())),
     signed,
     signature,
     signatureAlgorithm: readSignatureAlgorithm(parsed.signatureAlgorithm),
   };
+}
+
+/** RFC 5280, 5.1.2: the two instants of a TBSCertList; a list without an end would never run out. */
+function readDates(signed: Bytes): Pick<RevocationList, 'thisUpdate' | 'nextUpdate'> {
+  const times = readAll(readSingle(signed).value).filter(
+    ({ tag }) => tag === timeTags.utc || tag === timeTags.generalized,
+  );
+  const [thisUpdate, nextUpdate, ...more] = times.map(readTime);
+  if (times.length === 1) throw malformed('no next update');
+  if (thisUpdate === undefined || nextUpdate === undefined || more.length > 0)
+    throw malformed('dates that are not two instants');
+  return { thisUpdate, nextUpdate };
 }
 
 /** The signed bytes as they came, never re-encoded; the algorithm inside must be the one outside (RFC 5280, 5.1.1.2). */
