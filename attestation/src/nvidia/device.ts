@@ -1,4 +1,6 @@
 // Which device a chain speaks for: its kind and architecture, and the identifier by which a machine is pinned.
+import type { KeyObject } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { NvidiaChain } from './chain.ts';
 import type { NvidiaReport } from './report.ts';
@@ -14,7 +16,10 @@ export interface NvidiaDevice {
   readonly chip: string;
   /** Common name of the factory identity, such as `GH100 A01 GSP BROM`. */
   readonly hwModel: string;
-  /** Decimal serial of the leaf: the device, as NVIDIA's services name it. */
+  /**
+   * Decimal serial of the leaf: the device with its present firmware key, as NVIDIA's services name it. Other firmware makes another key, and so
+   * another UEID of the same device.
+   */
   readonly ueid: string;
 }
 
@@ -28,7 +33,7 @@ const gpuBlocks = 64;
 
 /**
  * Reads the device from its chain and requires the report to be one of such a device.
- * @throws WardroundError `nvidia-device-unknown`, `nvidia-device-kind`
+ * @throws WardroundError `nvidia-device-unknown`, `nvidia-device-kind`, `nvidia-device-serial`
  */
 export function readDevice(
   { certificates, leaf }: NvidiaChain,
@@ -46,6 +51,7 @@ export function readDevice(
   }
   const [, kind, architecture] = family;
   requireKind(kind, report, claimed);
+  requireOwnSerial(leaf);
   const ueid = BigInt(`0x${leaf.serial}`).toString();
   return { kind, architecture, chip: chip.replace('_', ''), hwModel, ueid };
 }
@@ -58,6 +64,33 @@ function requireKind(kind: NvidiaKind, { measurements, opaque }: NvidiaReport, c
     expected: `a ${claimed ?? kind}, by its certificate and by its report`,
     got: `a certificate of a ${kind}, and ${measurements.length} measurements ${looksLikeGpu ? 'with' : 'without'} a driver`,
   });
+}
+
+/**
+ * Nobody but a device checks the serial that it gives its leaf. Were it free, one extracted identity could take the name of every device on
+ * a list; as a hash of the leaf's own key it is a name that only that key's holder can sign under.
+ */
+function requireOwnSerial({ serial, publicKey }: NvidiaChain['leaf']): void {
+  const expected = leafSerialOf(publicKey);
+  if (serial === expected) return;
+  throw new WardroundError('nvidia-device-serial', 'the device’s serial is not the one that its key has', {
+    expected,
+    got: serial,
+    action: 'stop',
+  });
+}
+
+/**
+ * The serial of a genuine leaf: SHA-1 over the point of its key (the key identifier of RFC 5280, 4.2.1.2), with the two highest bits
+ * made 01; measured on every genuine chain of Hopper, Blackwell and LS10. NVIDIA names a device by it, and a device issues its own leaf.
+ * @returns lower-case hex, 20 bytes
+ */
+export function leafSerialOf(key: KeyObject): string {
+  const { x = '', y = '' } = key.export({ format: 'jwk' });
+  const point = [Uint8Array.of(4), Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')];
+  const hash = createHash('sha1').update(Buffer.concat(point)).digest();
+  hash[0] = ((hash[0] ?? 0) & 0x3f) | 0x40;
+  return hash.toString('hex');
 }
 
 /** Ids under which NVIDIA's RIM service keeps the two reference manifests of a device; a switch has no driver. */

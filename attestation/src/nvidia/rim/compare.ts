@@ -52,6 +52,11 @@ export function requireMeasurements(manifest: RimManifest, report: NvidiaReport,
   const { measurements, opaque } = report;
   const active = manifest.measurements.filter((golden) => golden.active);
   const compared = active.filter(({ index }) => !(index === nvdecIndex && opaque.nvdec0 === 'off'));
+  if (compared.length === 0) {
+    throw new WardroundError('nvidia-measurement-missing', 'the manifest names nothing to compare', {
+      got: `${active.length} active measurements`,
+    });
+  }
   const missing = compared.filter(({ index }) => measurements[index] === undefined);
   if (missing.length > 0) {
     throw new WardroundError('nvidia-measurement-missing', 'a reference measurement has no counterpart in the report', {

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { concatBytes, copyBytes, fromHex, sha256, toHex } from '@wardround/protocol/bytes';
 import type { NvidiaKind } from '../../nvidia/device.ts';
+import { leafSerialOf } from '../../nvidia/device.ts';
 import { fwidExtensions } from '../../nvidia/fwid.ts';
 import type { ExtraExtension, Validity } from '../certificates.ts';
 import { derElement, derInteger, derSequence } from '../der-writer.ts';
@@ -145,6 +146,7 @@ export class SimulatedNvidia {
     const fwid = options.fwid ?? randomBytes(48);
     const leaf = await signEcCertificate({
       ...authorityRequest(`${chip} A01 ${part} FMC LF`, key, { issuer: { key: bromKey, name: bromName }, at: this.at }),
+      serial: leafSerialOf(options.leaf?.publicKey ?? key.publicKey),
       usages: ecUsages.signer,
       authority: false,
       extensions: [fwidExtension(fwid, { key, blackwell: options.architecture === 'blackwell' })],
