@@ -8,6 +8,7 @@ import type { TpmInspection, TpmInspectionInput } from '@wardround/attestation/t
 import { inspectTpm } from '@wardround/attestation/tpm/inspect';
 import { tpmRoots } from '@wardround/attestation/tpm/roots';
 import { parseCertificates } from '@wardround/attestation/x509/certificate';
+import { fieldsOf } from './protobuf.ts';
 import { haveVectors, vector } from './vectors.ts';
 
 type Given = Pick<TpmInspectionInput, 'quote' | 'signature' | 'key'> & Partial<TpmInspectionInput>;
@@ -78,35 +79,6 @@ describe.skipIf(!haveVectors)('Trustee’s quote', () => {
     expect(failures(inspect({ ...given, nonce: nonce.with(63, 1) }))).toEqual(['tpm-nonce: tpm-quote-nonce']);
   });
 });
-
-/** Just enough of protobuf's wire format to read go-tpm-tools' Attestation message: the fields of one message, by number. */
-function fieldsOf(
-  message: Uint8Array,
-): readonly { readonly field: number; readonly bytes: Bytes; readonly value: number }[] {
-  const fields = [];
-  let offset = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let shift = 1; ; shift *= 128) {
-      const byte = message[offset] ?? 0;
-      offset += 1;
-      value += (byte & 0x7f) * shift;
-      if (byte < 0x80) return value;
-    }
-  };
-  while (offset < message.byteLength) {
-    const tag = varint();
-    const value = varint();
-    const isBytes = (tag & 7) === 2;
-    fields.push({
-      field: tag >> 3,
-      value,
-      bytes: isBytes ? copyBytes(message.subarray(offset, offset + value)) : new Uint8Array(),
-    });
-    if (isBytes) offset += value;
-  }
-  return fields;
-}
 
 describe.skipIf(!haveVectors)('Google Cloud’s quotes', () => {
   const attestation = haveVectors ? fieldsOf(vector('tpm/go-tpm-tools/gce-cos-85-no-nonce.pb')) : [];
