@@ -21,11 +21,38 @@ export function checklist(steps: readonly Step[]): readonly string[] {
 }
 
 export function inspectionText({ inspection, says }: Pick<Inspected, 'inspection' | 'says'>): string {
-  const { authentic, simulated, steps } = inspection;
-  const verdict = authentic
+  const { simulated, steps } = inspection;
+  return asText([
+    verdictOf(inspection),
+    ...unmadeCount(steps),
+    ...simulatedLines(simulated),
+    '',
+    ...checklist(steps),
+    '',
+    ...says,
+  ]);
+}
+
+const notAuthentic = 'NOT AUTHENTIC: do not rely on anything that this evidence says.';
+
+/** A bare key's signature may hold, and be anybody's: only a chain of trust that was walked makes it hardware's. */
+function verdictOf({ authentic, steps }: Inspected['inspection']): string {
+  if (!authentic) return notAuthentic;
+  return steps.every(({ name, status }) => name !== 'ak-chain' || status === 'ok')
     ? 'AUTHENTIC: genuine hardware signed this. Whether you want that machine and that code is for your policy.'
-    : 'NOT AUTHENTIC: do not rely on anything that this evidence says.';
-  return [verdict, ...simulatedLines(simulated), '', ...checklist(steps), '', ...says].join('\n');
+    : 'SIGNED BY THIS KEY, AND NO MORE: nothing here shows that the key is a TPM’s. Anybody can make such a key.';
+}
+
+function unmadeCount(steps: readonly Step[]): readonly string[] {
+  const unmade = steps.filter(({ status }) => status === 'not-evaluated').length;
+  return unmade === 0
+    ? []
+    : [`${unmade} of ${steps.length} checks were NOT made (marked – below): what they would have found is not known.`];
+}
+
+/** Names in evidence are whatever their writer wished: a line stays one line, and nothing in it steers a terminal or the order of reading. */
+function asText(lines: readonly string[]): string {
+  return lines.map((line) => line.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu, '\uFFFD')).join('\n');
 }
 
 /** What was decided, what failed and what to do about it, what was checked, what was not, and what no check covers. */
@@ -35,8 +62,8 @@ export function verificationText(report: VerificationReport): string {
     ? 'ACCEPTED: authentic, and what this policy asks for.'
     : authentic
       ? 'NOT ACCEPTED: authentic, but not what this policy asks for.'
-      : 'NOT AUTHENTIC: do not rely on anything that this evidence says.';
-  return [
+      : notAuthentic;
+  return asText([
     verdict,
     ...simulatedLines(simulated),
     ...section('failed, and what to do', failureLines(steps)),
@@ -54,7 +81,7 @@ export function verificationText(report: VerificationReport): string {
     ...hardwareLines(fields),
     ...(tpm === null ? [] : ['', ...tpmFieldLines(tpm)]),
     ...devices.flatMap((device) => ['', ...nvidiaFieldLines(device)]),
-  ].join('\n');
+  ]);
 }
 
 function section(heading: string, lines: readonly string[]): readonly string[] {
