@@ -86,7 +86,10 @@ export function failedSteps(steps: readonly Step[]): readonly Step[] {
   return steps.filter((step) => step.status === 'failed');
 }
 
-/** True only when every named step is present and `ok`. */
+/** True only when every named step is present and `ok`, each time that it was made: a second step of that name cannot hide behind the first. */
 export function allOk(steps: readonly Step[], names: readonly string[]): boolean {
-  return names.every((name) => steps.some((step) => step.name === name && step.status === 'ok'));
+  return names.every((name) => {
+    const made = steps.filter((step) => step.name === name);
+    return made.length > 0 && made.every(({ status }) => status === 'ok');
+  });
 }

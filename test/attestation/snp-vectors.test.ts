@@ -253,8 +253,10 @@ describe.skipIf(!haveVectors)('genuine evidence that does not fit together', () 
     expect(step(inspection, 'reported-tcb')).toEqual({ status: 'not-evaluated' });
   });
 
-  it('two leaves', () => {
-    expect(failures(inspect(genoa, { chain: [milan.cert, ...genoaChain] }))).toEqual(['leaf: snp-leaf-ambiguous']);
+  it('another chip’s leaf beside its own, which is none; two leaves of others', () => {
+    expect(failures(inspect(genoa, { chain: [milan.cert, ...genoaChain] }))).toEqual([]);
+    const others = { report: genoa.report, cert: milan.cert };
+    expect(failures(inspect(others, { chain: [turin.cert, ...genoaChain] }))).toEqual(['leaf: snp-leaf-ambiguous']);
   });
 });
 

@@ -337,8 +337,13 @@ describe('a leaf with one thing wrong', () => {
     expect(failuresOf(inspect(genoa, { certificates: [intermediate, vendor.root] }))).toEqual([
       'leaf: snp-leaf-missing',
     ]);
-    const two = [chip.certificate, other.certificate, intermediate, vendor.root];
-    expect(failuresOf(inspect(genoa, { certificates: two }))).toEqual(['leaf: snp-leaf-ambiguous']);
+    const twin = await genoa.vendor.issueChip({ chipId: chip.chipId });
+    const with_ = (second: Uint8Array): readonly string[] =>
+      failuresOf(inspect(genoa, { certificates: [chip.certificate, second, intermediate, vendor.root] }));
+    expect(with_(other.certificate)).toEqual([]);
+    expect(with_(twin.certificate)).toEqual(['leaf: snp-leaf-ambiguous']);
+    const neither = [other.certificate, (await genoa.vendor.issueChip()).certificate, intermediate, vendor.root];
+    expect(failuresOf(inspect(genoa, { certificates: neither }))).toEqual(['leaf: snp-leaf-ambiguous']);
   });
 });
 
@@ -466,7 +471,7 @@ describe('a chain with one thing wrong', () => {
     expect(one(new Uint8Array())).toEqual(['certificates: pem-malformed']);
     expect(one(new Uint8Array(65_537).fill(0x30))).toEqual(['certificates: pem-too-large']);
     expect(one(Uint8Array.of(0x30, 0))).toEqual(['certificates: certificate-malformed']);
-    expect(failuresOf(inspect(genoa, { certificates: Array.from({ length: 17 }, () => chip.certificate) }))).toEqual([
+    expect(failuresOf(inspect(genoa, { certificates: Array.from({ length: 513 }, () => chip.certificate) }))).toEqual([
       'certificates: pem-too-large',
     ]);
     const pem = `${toPem(chip.certificate, 'CERTIFICATE')}${toPem(Uint8Array.of(1, 2, 3), 'PRIVATE KEY')}`;

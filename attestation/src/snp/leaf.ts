@@ -1,11 +1,15 @@
 // The certificate of a chip's signing key (VCEK) or of a provider's (VLEK): which machine and which firmware it speaks for.
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Bytes } from '@wardround/protocol/bytes';
+import { equalBytes } from '@wardround/protocol/bytes';
 import type { Certificate } from '../x509/certificate.ts';
 import { derTags, readIa5String, readSingle, readSmallInteger } from '../x509/der.ts';
 import type { SnpProduct } from './product.ts';
 import { productOfName } from './product.ts';
+import type { SnpReport } from './report.ts';
+import { signingKeys } from './report.ts';
 import type { Tcb } from './tcb.ts';
+import { decodeTcb, differingComponents } from './tcb.ts';
 
 /** AMD's extension arc, 1.3.6.1.4.1.3704.1 (AMD 57230, table of VCEK certificate extensions). */
 const arc = '1.3.6.1.4.1.3704.1';
@@ -41,19 +45,36 @@ export interface SnpLeaf {
 const kinds: Readonly<Record<string, SnpKeyKind>> = { 'SEV-VCEK': 'VCEK', 'SEV-VLEK': 'VLEK' };
 
 /**
- * The one leaf among `certificates`, whatever their order.
+ * The one leaf among `certificates`, whatever their order. Where several were given (a mirror holds a certificate for each of a federation's chips, and
+ * AMD signs one anew at each request), the one that speaks for the chip and the firmware of `report`: its key is then the same whichever it is.
  * @throws WardroundError `snp-leaf-missing`, `snp-leaf-ambiguous`, `snp-leaf-key`, `snp-leaf-extension`, `snp-product`
  */
-export function findSnpLeaf(certificates: readonly Certificate[]): SnpLeaf {
+export function findSnpLeaf(certificates: readonly Certificate[], report?: SnpReport): SnpLeaf {
   const leaves = certificates.filter(({ commonName }) => Object.hasOwn(kinds, commonName));
-  const [certificate] = leaves;
+  const [certificate, ...more] = leaves;
   if (certificate === undefined) throw new WardroundError('snp-leaf-missing', 'no VCEK or VLEK certificate was given');
-  if (leaves.length > 1) {
-    throw new WardroundError('snp-leaf-ambiguous', 'more than one VCEK or VLEK certificate was given', {
-      got: String(leaves.length),
-    });
-  }
-  return readLeaf(certificate);
+  return more.length === 0 ? readLeaf(certificate) : onlyFitting(leaves.map(readLeaf), report);
+}
+
+function onlyFitting(leaves: readonly SnpLeaf[], report: SnpReport | undefined): SnpLeaf {
+  const fitting = report === undefined ? [] : leaves.filter((leaf) => speaksFor(leaf, report));
+  const [newest, ...others] = fitting.toSorted(
+    (left, right) => right.certificate.notAfter.getTime() - left.certificate.notAfter.getTime(),
+  );
+  const isOneKey = others.every(({ certificate: { publicKey } }) => newest?.certificate.publicKey.equals(publicKey));
+  if (newest !== undefined && isOneKey) return newest;
+  throw new WardroundError('snp-leaf-ambiguous', 'more than one VCEK or VLEK certificate was given', {
+    expected: 'one, or one key for the chip and the firmware of the report',
+    got: `${leaves.length}, of which ${fitting.length} fit`,
+  });
+}
+
+function speaksFor({ kind, product, tcb, hardwareId }: SnpLeaf, report: SnpReport): boolean {
+  if (report.signingKey !== (kind === 'VCEK' ? signingKeys.vcek : signingKeys.vlek)) return false;
+  if (differingComponents(decodeTcb(report.tcb.reported, product), tcb).length > 0) return false;
+  const chip = new Uint8Array(64);
+  chip.set(hardwareId ?? []);
+  return kind === 'VLEK' || equalBytes(chip, report.chipId);
 }
 
 function readLeaf(certificate: Certificate): SnpLeaf {

@@ -38,6 +38,9 @@ export interface SnpAppraisal {
   readonly revocation: Outcome<RevocationState>;
 }
 
+/** A bundle's endorsements, and the chips of a federation that a site's mirror holds. */
+const maxCertificates = 512;
+
 /** Every one of these must be `ok`; `revocation` alone may be `not-evaluated`, which the policy then refuses. */
 export const snpAuthenticitySteps = [
   'report-format',
@@ -65,8 +68,8 @@ export function verifySnp(evidence: SnpEvidence, log: StepLog): SnpAppraisal {
   const report = log.run('report-format', () => parseSnpReport(evidence.report));
   log.run('guest-request', () => requireGuestRequest(need(report)));
   log.run('chip-key', () => requireChipKeyUnmasked(need(report)));
-  const certificates = log.run('certificates', () => parseCertificates(evidence.certificates));
-  const leaf = log.run('leaf', () => findSnpLeaf(need(certificates)));
+  const certificates = log.run('certificates', () => parseCertificates(evidence.certificates, maxCertificates));
+  const leaf = log.run('leaf', () => findSnpLeaf(need(certificates), report.held ? report.value : undefined));
   const chain = log.run('chain', () => verifySnpChain(need(leaf), need(certificates), roots));
   log.run('validity', () => requireChainValidAt(need(chain), at));
   log.run('signing-key', () => requireSigningKey(need(report), need(leaf)));

@@ -8,6 +8,7 @@ import type { Bytes } from '@wardround/protocol/bytes';
 import { copyBytes, sha256, toHex } from '@wardround/protocol/bytes';
 import { derTags, readAll, readSingle } from './der.ts';
 import { readTime } from './der-time.ts';
+import { ParsedOnce } from './parsed-once.ts';
 import { readArmoured } from './pem.ts';
 import type { SignatureAlgorithm, SignatureScheme } from './signature-scheme.ts';
 import { readSignatureAlgorithm } from './signature-scheme.ts';
@@ -41,7 +42,8 @@ export interface Certificate {
   readonly signatureAlgorithm: SignatureAlgorithm;
 }
 
-const limits = { label: 'CERTIFICATE', maxInputBytes: 65_536, maxObjects: 16 } as const;
+const limits = { label: 'CERTIFICATE', maxInputBytes: 65_536 } as const;
+const usualCount = 16;
 const maxCertificateBytes = 8_192;
 const subjectAlternativeName = '2.5.29.17';
 /** Key usage, subjectAltName (whom a certificate names is for nobody to rely on here: keys count, and who vouches for them), basic constraints. */
@@ -50,11 +52,12 @@ const emptyName = '3000';
 
 /**
  * Every certificate in `inputs` (PEM or DER by content), exact duplicates dropped.
+ * @param maxObjects more than these are refused before any is parsed
  * @throws WardroundError `certificate-malformed`, `pem-malformed`, `pem-too-large`
  */
-export function parseCertificates(inputs: readonly Uint8Array[]): readonly Certificate[] {
+export function parseCertificates(inputs: readonly Uint8Array[], maxObjects = usualCount): readonly Certificate[] {
   const seen = new Map<string, Certificate>();
-  for (const der of readArmoured(inputs, limits)) {
+  for (const der of readArmoured(inputs, { ...limits, maxObjects })) {
     const certificate = parseCertificate(der);
     seen.set(certificate.fingerprint, certificate);
   }
@@ -68,15 +71,23 @@ export function parseCertificates(inputs: readonly Uint8Array[]): readonly Certi
 export function parseCertificate(der: Uint8Array): Certificate {
   if (der.byteLength > maxCertificateBytes) throw malformed(`more than ${maxCertificateBytes} bytes`);
   if (readSingle(der).tag !== derTags.sequence) throw malformed('not a SEQUENCE');
+  const fingerprint = toHex(sha256(der));
+  return parsedOnce.get(fingerprint, () => parseNew(copyBytes(der), fingerprint));
+}
+
+/** A TDX quote with its collateral has 9 different certificates, a machine with 8 GPUs and their manifests about 60. */
+const parsedOnce = new ParsedOnce<Certificate>(256);
+
+function parseNew(der: Bytes, fingerprint: string): Certificate {
   try {
-    return describe(copyBytes(der));
+    return describe(der, fingerprint);
   } catch (error) {
     if (error instanceof WardroundError) throw error;
     throw new WardroundError('certificate-malformed', 'not a certificate that can be read', { cause: error });
   }
 }
 
-function describe(der: Bytes): Certificate {
+function describe(der: Bytes, fingerprint: string): Certificate {
   const parsed = new X509Certificate(der);
   const subject = toHex(new Uint8Array(parsed.subjectName.toArrayBuffer()));
   const extensions = readExtensions(parsed);
@@ -86,7 +97,7 @@ function describe(der: Bytes): Certificate {
     throw malformed('an authority without a name');
   return {
     der,
-    fingerprint: toHex(sha256(der)),
+    fingerprint,
     subject,
     issuer: toHex(new Uint8Array(parsed.issuerName.toArrayBuffer())),
     commonName: isUnnamed ? '' : onlyCommonName(parsed),
