@@ -8,6 +8,7 @@ import { explainTpm } from './explain-tpm.ts';
 import { duration, waivedSentence } from './explain-words.ts';
 import { isWaiver } from './waiver.ts';
 import type { Policy } from './policy.ts';
+import type { Weakness } from './weaknesses.ts';
 import { policyWeaknesses } from './weaknesses.ts';
 
 export interface PolicySection {
@@ -87,11 +88,18 @@ function machineSentence(machines: Policy['machines']): string {
 }
 
 function weakSentences(policy: Policy): readonly string[] {
-  return policyWeaknesses(policy).map(({ name, where, meaning, until }) =>
-    name === 'waiver'
-      ? `${where} is waived until ${until ?? ''}: ${meaning}`
-      : `${name}: ${meaning}. Its roots: ${policy.simulatedPlatform?.roots.join(', ') ?? ''}.`,
-  );
+  return policyWeaknesses(policy).map((weakness) => weakSentence(weakness, policy));
+}
+
+function weakSentence({ name, where, meaning, until }: Weakness, { simulatedPlatform }: Policy): string {
+  switch (name) {
+    case 'waiver':
+      return `${where} is waived until ${until ?? ''}: ${meaning}`;
+    case 'replayed':
+      return `${where} is only replayed: ${meaning}.`;
+    case 'simulatedPlatform':
+      return `${name}: ${meaning}. Its roots: ${simulatedPlatform?.roots.join(', ') ?? ''}.`;
+  }
 }
 
 function scopesOf({ platforms, gpu, secondPath, simulatedPlatform }: Policy): ReadonlySet<LimitScope> {

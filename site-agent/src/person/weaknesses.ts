@@ -1,6 +1,6 @@
 // The weaknesses that a person must type to approve a study here: the plan's, the federation's, and the site's own.
 import type { Policy } from '@wardround/attestation/policy/policy';
-import { policyWeaknesses } from '@wardround/attestation/policy/weaknesses';
+import { leavesOutChecks } from '@wardround/attestation/policy/weaknesses';
 import type { Weakness } from '@wardround/protocol/documents/consent';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
@@ -23,7 +23,8 @@ export const weaknessMeanings: Readonly<Record<Weakness, string>> = {
   selectingRule: 'the aggregation rule lets values of single sites through',
   unwitnessed: 'no append-only log binds the order of receipts; the sites’ cosignatures alone do',
   vaultNotIsolated: 'the operating system does not keep the process that sees patients off the network',
-  policyWaiver: 'the site’s attestation policy leaves out checks, with a reason and a last day',
+  policyWaiver:
+    'the site’s attestation policy leaves out checks: by waivers, with a reason and a last day, or by registers that are only replayed',
 };
 
 /** Sorted. */
@@ -36,7 +37,7 @@ export function weaknessesOf({ plan, federation, policy, isolation }: WeaknessCo
     ['selectingRule', plan.strategy.name === 'selectingRule'],
     ['unwitnessed', federation.log.mode === 'unwitnessed'],
     ['vaultNotIsolated', isolation === 'vaultNotIsolated'],
-    ['policyWaiver', policyWeaknesses(policy).some(({ name }) => name === 'waiver')],
+    ['policyWaiver', leavesOutChecks(policy)],
   ];
   return found.flatMap(([name, there]) => (there ? [name] : [])).toSorted();
 }

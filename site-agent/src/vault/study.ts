@@ -2,7 +2,7 @@
 // at what is known and done, so a kill, a repeated or a reordered record needs no case of its own.
 import { reservationOf } from '@wardround/privacy/ledger';
 import type { Policy } from '@wardround/attestation/policy/policy';
-import { policyWeaknesses } from '@wardround/attestation/policy/weaknesses';
+import { leavesOutChecks } from '@wardround/attestation/policy/weaknesses';
 import type { Weakness } from '@wardround/protocol/documents/consent';
 import type { DocumentKind } from '@wardround/protocol/documents/registry';
 import { sign, UNVERIFIED_kindOf, type Verified } from '@wardround/protocol/documents/signed';
@@ -38,7 +38,7 @@ function nameOf(code: string, check: string | null, { session, round, attempt }:
 }
 
 function waiversOf(policy: Policy): readonly Weakness[] {
-  return policyWeaknesses(policy).some(({ name }) => name === 'waiver') ? ['policyWaiver'] : [];
+  return leavesOutChecks(policy) ? ['policyWaiver'] : [];
 }
 
 export class Study {
