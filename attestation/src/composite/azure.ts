@@ -11,14 +11,14 @@ import { describeSnp } from '../snp/inspect.ts';
 import { snpValidationSteps, validateSnp } from '../snp/validate.ts';
 import { snpAuthenticitySteps } from '../snp/verify.ts';
 import type { Outcome, StepLog } from '../steps.ts';
-import { describeTdx, isSimulated } from '../tdx/inspect.ts';
+import { describeTdx } from '../tdx/inspect.ts';
 import { tdxValidationSteps, validateTdx } from '../tdx/validate.ts';
 import { tdxAuthenticitySteps, tdxCollateralSteps } from '../tdx/verify.ts';
 import { describeTpm } from '../tpm/inspect.ts';
 import { tpmValidationSteps, validateTpm } from '../tpm/validate.ts';
 import type { TpmAppraisal } from '../tpm/verify.ts';
 import { tpmAuthenticitySteps } from '../tpm/verify.ts';
-import { tdxEvidenceOf, tdxMachine } from './direct-tdx.ts';
+import { tdxEvidenceOf, tdxMachine, tdxTrust } from './direct-tdx.ts';
 import type { ShownQuote } from './contents.ts';
 import type { MeasuredCode, Processor, ProcessorContext, ShownAs } from './processor.ts';
 import { derived, rulesFor } from './processor.ts';
@@ -45,7 +45,7 @@ export function verifyAzureSnpMachine(
   return {
     platform: 'azureSnpVtpm',
     authentic: authentic && tpm !== null,
-    simulated: snp.chain.held && snp.chain.value.trust.kind === 'simulated',
+    trust: derived(snp.chain, ({ trust }) => trust.kind),
     bound: boundOf(tpm),
     expected: carried,
     code: codeOf(tpm),
@@ -83,7 +83,7 @@ export function verifyAzureTdxMachine(
   return {
     platform: 'azureTdxVtpm',
     authentic: authentic && tdx !== null && tpm !== null,
-    simulated: tdx !== null && isSimulated(tdx),
+    trust: tdx === null ? notShown : tdxTrust(tdx),
     bound: boundOf(tpm),
     expected: carried,
     code: codeOf(tpm),

@@ -73,7 +73,7 @@ export interface Contents {
   readonly gpuEvidence: string;
 }
 
-/** @throws WardroundError `evidence-cpu-count`, `evidence-carrier`, `encoding-base64url`, `encoding-hex` */
+/** @throws WardroundError `evidence-cpu-count`, `evidence-carrier`, `evidence-unjudged`, `evidence-pcr-twice`, `encoding-base64url`, `encoding-hex` */
 export function readContents({ binding, evidence }: Evidence): Contents {
   const devices = evidence.filter(isNvidiaItem).map(decodeDevice);
   const absences = evidence.filter(({ type }) => type === 'none').length;
@@ -102,6 +102,7 @@ function machineOf(evidence: Evidence['evidence'], carriedBy: Evidence['binding'
   const tdx = atMostOne(evidence, 'tdx');
   const item = atMostOne(evidence, 'tpmQuote');
   const quote = item === null ? null : decodeQuote(item);
+  requireJudged({ quote, tdx, carriedBy });
   if (carriedBy === 'cpu') {
     if (report !== null && tdx === null) return { platform: 'sevSnp', report: fromBase64Url(report.report), quote };
     if (tdx !== null && report === null) return { platform: 'tdx', td: decodeTd(tdx), quote };
@@ -118,6 +119,30 @@ function machineOf(evidence: Evidence['evidence'], carriedBy: Evidence['binding'
   return tdx === null
     ? { platform: 'azureSnpVtpm', hclReport, quote }
     : { platform: 'azureTdxVtpm', td: decodeTd(tdx), hclReport, quote };
+}
+
+/** @throws WardroundError `evidence-unjudged` */
+function requireJudged({
+  quote,
+  tdx,
+  carriedBy,
+}: {
+  readonly quote: ShownQuote | null;
+  readonly tdx: ItemOf<'tdx'> | null;
+  readonly carriedBy: Evidence['binding']['carriedBy'];
+}): void {
+  const byTpm = carriedBy === 'tpm';
+  const stray = [
+    [
+      !byTpm && (quote?.hclReport ?? null) !== null,
+      'a paravisor’s report beside a processor that carries the binding itself',
+    ],
+    [byTpm && (quote?.certificates.length ?? 0) > 0, 'certificates of a key that the paravisor’s report names'],
+    [byTpm && tdx !== null && tdx.eventLog !== 'none', 'an event log of the paravisor’s TD'],
+  ] as const;
+  const found = stray.find(([is]) => is);
+  if (found === undefined) return;
+  throw new WardroundError('evidence-unjudged', 'the bundle shows what nothing here would look at', { got: found[1] });
 }
 
 function decodeTd({ quote, eventLog }: ItemOf<'tdx'>): ShownTd {

@@ -28,7 +28,7 @@ export function verifyDirectSnp(shown: ShownAs<'sevSnp'>, context: ProcessorCont
   return {
     platform: 'sevSnp',
     authentic,
-    simulated: chain.held && chain.value.trust.kind === 'simulated',
+    trust: derived(chain, ({ trust }) => trust.kind),
     bound: derived(report, ({ reportData }) => reportData),
     expected: context.expected,
     code: derived(report, ({ measurement }) => ({ platform: 'sevSnp', measurement: toHex(measurement) })),

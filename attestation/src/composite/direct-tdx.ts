@@ -2,7 +2,7 @@
 import { toHex } from '@wardround/protocol/bytes';
 import type { StepLog } from '../steps.ts';
 import { StepLog as ScratchLog } from '../steps.ts';
-import { describeTdx, isSimulated } from '../tdx/inspect.ts';
+import { describeTdx } from '../tdx/inspect.ts';
 import type { TdxCollateral } from '../tdx/collateral.ts';
 import { noCollateral } from '../tdx/collateral.ts';
 import { tdxRoots } from '../tdx/roots.ts';
@@ -24,7 +24,7 @@ export function verifyDirectTdx({ td }: ShownAs<'tdx'>, context: ProcessorContex
   return {
     platform: 'tdx',
     authentic,
-    simulated: isSimulated(appraisal),
+    trust: tdxTrust(appraisal),
     bound: derived(quote, ({ td }) => td.reportData),
     expected: context.expected,
     code: derived(quote, ({ td }) => ({ platform: 'tdx', mrtd: toHex(td.mrTd), rtmrs: td.rtmrs.map(toHex) })),
@@ -39,12 +39,16 @@ export function verifyDirectTdx({ td }: ShownAs<'tdx'>, context: ProcessorContex
   };
 }
 
+export function tdxTrust({ chain }: TdxAppraisal): Processor['trust'] {
+  return derived(chain, ({ trust }) => trust.kind);
+}
+
 /** A platform is named by its PPID: the platform instance id is of multi-package platforms alone. */
 export function tdxMachine({ pck }: TdxAppraisal): Processor['machine'] {
   return derived(pck, ({ ppid }) => toHex(ppid));
 }
 
-/** With the newest collateral that holds for this platform: older lists may still be in date and know fewer advisories. */
+/** What the quote is judged by, of all that bundle and mirror offer. */
 export function tdxEvidenceOf(
   { quote, eventLog }: ShownTd,
   { policy, endorsements, at }: ProcessorContext,
@@ -56,19 +60,76 @@ export function tdxEvidenceOf(
     at,
     roots: tdxRoots(policy.simulatedPlatform?.roots),
   };
-  return { ...without, collateral: newestFitting(without, endorsements.tdx) };
+  const [first = noCollateral, ...more] = endorsements.tdx;
+  return more.length === 0 ? { ...without, collateral: first } : withNewest(without, [first, ...more]);
 }
 
-function newestFitting(evidence: Omit<TdxEvidence, 'collateral'>, offered: readonly TdxCollateral[]): TdxCollateral {
-  if (offered.length <= 1) return offered[0] ?? noCollateral;
-  const judged = offered.flatMap((collateral) => {
-    const { tcbInfo, tcb } = verifyTdx({ ...evidence, collateral }, new ScratchLog());
-    if (!tcbInfo.held || !tcb.held) return [];
-    const { tcbEvaluationDataNumber, issueDate } = tcbInfo.value.document;
-    return [{ collateral, tcbEvaluationDataNumber, issuedAt: issueDate.getTime() }];
+/**
+ * Of several sets the newest TCB info for this platform, the newest identity, and every revocation list, whichever set they came in: an older one
+ * may still be in date and know fewer advisories, and a set made of new and old parts hides nothing. What is newest is judged whatever it says:
+ * that it revokes the platform is no reason to look for a kinder one.
+ */
+function withNewest(
+  evidence: Omit<TdxEvidence, 'collateral'>,
+  offered: readonly [TdxCollateral, ...TdxCollateral[]],
+): TdxEvidence {
+  const judged = offered.map((collateral) => judge(evidence, collateral));
+  const { tcbInfo, tcbInfoIssuerChain } = newest(judged, ({ tcbInfo: edition }) => edition) ?? offered[0];
+  const { qeIdentity, qeIdentityIssuerChain } = newest(judged, ({ qeIdentity: edition }) => edition) ?? offered[0];
+  const { pckCrlIssuerChain } = judged.find(({ crlChain }) => crlChain)?.collateral ?? offered[0];
+  const lists = offered.flatMap(({ pckCrl, rootCrl }) => [pckCrl, rootCrl].filter((list) => list !== undefined));
+  return {
+    ...evidence,
+    collateral: {
+      tcbInfo,
+      tcbInfoIssuerChain,
+      qeIdentity,
+      qeIdentityIssuerChain,
+      pckCrlIssuerChain,
+      pckCrl: undefined,
+      rootCrl: undefined,
+    },
+    extraCrls: [...evidence.extraCrls, ...lists],
+  };
+}
+
+/** Intel's number of the evaluation, then the date of issue; undefined for what is not signed, or of another platform. */
+type Edition = readonly [number, number] | undefined;
+
+interface Judged {
+  readonly collateral: TdxCollateral;
+  readonly tcbInfo: Edition;
+  readonly qeIdentity: Edition;
+  readonly crlChain: boolean;
+}
+
+function judge(evidence: Omit<TdxEvidence, 'collateral'>, collateral: TdxCollateral): Judged {
+  const scratch = new ScratchLog();
+  const { tcbInfo, qeIdentity } = verifyTdx({ ...evidence, eventLog: undefined, collateral }, scratch);
+  const isOk = (name: string): boolean => scratch.steps.some((step) => step.name === name && step.status === 'ok');
+  return {
+    collateral,
+    tcbInfo: tcbInfo.held && isOk('tcb-info-platform') ? editionOf(tcbInfo.value.document) : undefined,
+    qeIdentity: qeIdentity.held ? editionOf(qeIdentity.value.document) : undefined,
+    crlChain: isOk('crl-chain'),
+  };
+}
+
+interface Dated {
+  readonly tcbEvaluationDataNumber: number;
+  readonly issueDate: Date;
+}
+
+function editionOf({ tcbEvaluationDataNumber, issueDate }: Dated): Edition {
+  return [tcbEvaluationDataNumber, issueDate.getTime()];
+}
+
+/** Of equal ones the first, which is the mirror's. */
+function newest(judged: readonly Judged[], editionFor: (one: Judged) => Edition): TdxCollateral | undefined {
+  const dated = judged.flatMap((one) => {
+    const edition = editionFor(one);
+    return edition === undefined ? [] : [{ one, edition }];
   });
-  const [newest] = judged.toSorted(
-    (left, right) => right.tcbEvaluationDataNumber - left.tcbEvaluationDataNumber || right.issuedAt - left.issuedAt,
-  );
-  return newest?.collateral ?? offered[0] ?? noCollateral;
+  const [first] = dated.toSorted(({ edition: left }, { edition: right }) => right[0] - left[0] || right[1] - left[1]);
+  return first?.one.collateral;
 }

@@ -7,6 +7,7 @@ import type { SnpFields } from '../snp/inspect.ts';
 import type { TdxFields } from '../tdx/inspect.ts';
 import type { TpmFields } from '../tpm/inspect.ts';
 import type { Endorsements, PlatformName, Shown } from './contents.ts';
+import type { Trust } from './vendors.ts';
 
 /** What the hardware measured, in the form in which an `EnclaveRelease` lists it. */
 export type MeasuredCode =
@@ -29,7 +30,7 @@ export const noFields: ProcessorFields = { report: null, tpm: null };
 export interface Processor {
   readonly platform: PlatformName;
   readonly authentic: boolean;
-  readonly simulated: boolean;
+  readonly trust: Outcome<Trust>;
   /** What hardware vouches for in the name of the code, and what it should be: REPORT_DATA, or a quote's qualifying data. */
   readonly bound: Outcome<Bytes>;
   readonly expected: Bytes;

@@ -2,16 +2,18 @@
 import { WardroundError } from '@wardround/protocol/errors';
 import { equalBytes, toHex } from '@wardround/protocol/bytes';
 import { qualifyingDataFor } from '../binding.ts';
-import { tpmRoots } from '../tpm/roots.ts';
+import { trustedTpmRoots } from '../tpm/roots.ts';
 import { describeTpm } from '../tpm/inspect.ts';
 import type { TpmFields } from '../tpm/inspect.ts';
 import { tpmValidationSteps, validateTpm } from '../tpm/validate.ts';
 import { tpmAuthenticitySteps, verifyTpmQuote } from '../tpm/verify.ts';
-import type { StepLog } from '../steps.ts';
+import type { Outcome, StepLog } from '../steps.ts';
 import { need } from '../steps.ts';
 import { boundOf } from './azure.ts';
 import type { Shown } from './contents.ts';
 import type { ProcessorContext } from './processor.ts';
+import { derived } from './processor.ts';
+import type { Trust } from './vendors.ts';
 
 /** The second path's steps are called `tpm/…`. */
 const prefix = 'tpm';
@@ -27,10 +29,13 @@ export const secondPathSteps: readonly string[] = [
 
 export interface SecondPath {
   readonly authentic: boolean;
+  readonly trusts: readonly Outcome<Trust>[];
   readonly fields: TpmFields | null;
   /** Every step that must be `ok`: none where no second path is wanted and none was shown. */
   readonly steps: readonly string[];
 }
+
+const none = { authentic: true, trusts: [], fields: null } as const;
 
 /**
  * Judges the quote where there is one, and demands one where the policy does. A quote that nobody asked for is judged all the same: evidence that
@@ -40,13 +45,13 @@ export function verifySecondPath(shown: Shown, context: ProcessorContext, log: S
   const { secondPath } = context.policy;
   const wanted = secondPath !== 'notRequired';
   const quote = shown.platform === 'sevSnp' || shown.platform === 'tdx' ? shown.quote : null;
-  if (!wanted && quote === null) return { authentic: true, fields: null, steps: [] };
+  if (!wanted && quote === null) return { ...none, steps: [] };
   const asked = log.run('second-path', () => {
     if (secondPath === 'notRequired') throw unasked();
     if (quote === null) throw missing(shown.platform);
     return { rules: secondPath.vtpm, quote };
   });
-  if (!asked.held) return { authentic: true, fields: null, steps: ['second-path'] };
+  if (!asked.held) return { ...none, steps: ['second-path'] };
   const { rules, quote: item } = asked.value;
   const within = log.within(prefix);
   const { at, endorsements } = context;
@@ -64,7 +69,7 @@ export function verifySecondPath(shown: Shown, context: ProcessorContext, log: S
       nonce: expected,
       eventLog: item.eventLog,
       crls: endorsements.crls,
-      roots: tpmRoots,
+      roots: trustedTpmRoots(context.policy.simulatedPlatform?.roots),
       at,
     },
     within,
@@ -80,7 +85,12 @@ export function verifySecondPath(shown: Shown, context: ProcessorContext, log: S
     });
   });
   const { authentic } = appraisal;
-  return { authentic, fields: describeTpm(appraisal), steps: ['second-path', ...secondPathSteps, 'paths-agree'] };
+  return {
+    authentic,
+    trusts: [derived(appraisal.chain, (chain) => (chain?.root.name === 'simulated' ? 'simulated' : 'genuine'))],
+    fields: describeTpm(appraisal),
+    steps: ['second-path', ...secondPathSteps, 'paths-agree'],
+  };
 }
 
 function unasked(): WardroundError {

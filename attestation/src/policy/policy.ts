@@ -37,7 +37,10 @@ const platformsSchema = z
     'expected at least one platform that is not refused',
   );
 
-const hexId = z.string().regex(/^[0-9a-f]{16,128}$/, 'expected the id of a processor: 16 to 128 lower-case hex digits');
+const hexId = z
+  .string()
+  .regex(/^[0-9a-f]{16,128}$/, 'expected the id of a processor: 16 to 128 lower-case hex digits')
+  .refine((text) => /[1-9a-f]/.test(text), 'expected an id that is not all zero: that names no processor');
 const ueid = z.string().regex(/^[1-9]\d{0,60}$/, 'expected a device’s decimal serial');
 
 /** A genuine GPU elsewhere can answer for this machine; only a list of pairs refuses it. */

@@ -1,7 +1,7 @@
 // Roots that vouch for attestation keys, by fingerprint.
 
 export interface TpmRoot {
-  readonly name: 'google-cloud';
+  readonly name: 'google-cloud' | 'simulated';
   readonly sha256: string;
 }
 
@@ -12,3 +12,8 @@ export interface TpmRoot {
 export const tpmRoots: readonly TpmRoot[] = [
   { name: 'google-cloud', sha256: '594759594b9b61524f6c8ef668f7177f7b9066bc0674f2f49fe9e052be78beb2' },
 ];
+
+/** The genuine ones and, only where a policy names them, simulated roots. */
+export function trustedTpmRoots(simulated: readonly string[] = []): readonly TpmRoot[] {
+  return [...tpmRoots, ...simulated.map((sha256): TpmRoot => ({ name: 'simulated', sha256 }))];
+}
