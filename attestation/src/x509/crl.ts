@@ -3,11 +3,12 @@ import 'reflect-metadata';
 import { X509Crl } from '@peculiar/x509';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Bytes } from '@wardround/protocol/bytes';
-import { copyBytes, equalBytes, toHex } from '@wardround/protocol/bytes';
+import { copyBytes, equalBytes, sha256, toHex } from '@wardround/protocol/bytes';
 import type { Certificate } from './certificate.ts';
 import { derTags, readAll, readSingle } from './der.ts';
 import type { DerElement } from './der.ts';
 import { readTime, timeTags } from './der-time.ts';
+import { ParsedOnce } from './parsed-once.ts';
 import { readArmoured } from './pem.ts';
 import type { SignatureAlgorithm, SignatureScheme } from './signature-scheme.ts';
 import { readSignatureAlgorithm, signatureHolds } from './signature-scheme.ts';
@@ -34,8 +35,15 @@ export function parseCrls(inputs: readonly Uint8Array[]): readonly RevocationLis
 
 /** One DER CRL, whole. @throws WardroundError `crl-malformed` */
 export function parseCrl(der: Uint8Array): RevocationList {
+  return parsedOnce.get(toHex(sha256(der)), () => parseNew(copyBytes(der)));
+}
+
+/** Lists have up to 256 KiB: a verifier holds at most 8 MiB of them. */
+const parsedOnce = new ParsedOnce<RevocationList>(32);
+
+function parseNew(der: Bytes): RevocationList {
   try {
-    return describe(copyBytes(der));
+    return describe(der);
   } catch (error) {
     if (error instanceof WardroundError && error.code === 'crl-malformed') throw error;
     throw new WardroundError('crl-malformed', 'not a revocation list that can be read', { cause: error });
