@@ -10,8 +10,11 @@ import { gpuEvidenceDigest, gpuNonceFor } from '@wardround/attestation/nvidia/bi
 import type { Platform } from './ports.ts';
 import type { StudyContext } from './study-context.ts';
 
-/** A site that asks without end costs the hardware's time; an honest one asks once an hour or so. */
-const maxOffersPerSite = 1000;
+/**
+ * A site that asks without end would take the hardware's time from the others: each may ask so often at once, and once more every thirty seconds. An
+ * honest one asks when it has to, which is every 45 seconds at most (StudyPlan: evidence lives for a minute or more).
+ */
+const pace = { atOnce: 8, everyMilliseconds: 30_000 } as const;
 
 /** Behind a paravisor REPORT_DATA is not ours: the TPM's quote carries the binding. */
 const carriers: Readonly<Record<Platform['kind'], Evidence['binding']['carriedBy']>> = {
@@ -21,18 +24,30 @@ const carriers: Readonly<Record<Platform['kind'], Evidence['binding']['carriedBy
   azureTdxVtpm: 'tpm',
 };
 
+interface Asked {
+  readonly site: string;
+  readonly nonce: string;
+}
+
+function keyOf({ site, nonce }: Asked): string {
+  return `${site} ${nonce}`;
+}
+
 export class EvidenceDesk {
   readonly #context: StudyContext;
   readonly #open: Verified<'SessionOpen'>;
   readonly #receiptKey: SigningKey;
+  readonly #since: number;
   readonly #answered = new Set<string>();
   readonly #offers = new Map<string, number>();
   readonly #newest = new Map<string, string>();
+  #nextLook: Date | null = null;
 
   constructor(context: StudyContext, open: Verified<'SessionOpen'>, receiptKey: SigningKey) {
     this.#context = context;
     this.#open = open;
     this.#receiptKey = receiptKey;
+    this.#since = context.now().getTime();
   }
 
   /** For each site the evidence that it was given last, as receipts name it. */
@@ -41,16 +56,22 @@ export class EvidenceDesk {
     return given.toSorted((a, b) => (a.site < b.site ? -1 : 1));
   }
 
-  /** Answers what is not answered yet. Never throws: what failed is tried again. */
+  /** When questions that were left open are to be looked at again: the hardware failed, or their site asks too often. */
+  get nextLook(): Date | null {
+    return this.#nextLook;
+  }
+
+  /** Answers what is not answered yet, each site's first question before anybody's second. Never throws: what failed is tried again. */
   async serve(): Promise<void> {
-    for (const { site, nonce } of this.#asked()) {
-      const key = `${site} ${nonce}`;
-      const offers = this.#offers.get(site) ?? 0;
-      if (this.#answered.has(key) || offers >= maxOffersPerSite) continue;
-      this.#answered.add(key);
-      this.#offers.set(site, offers + 1);
-      await this.#offer(site, nonce).catch((error: unknown) => {
-        this.#answered.delete(key);
+    const { due, isMoreAsked } = this.#turns();
+    this.#nextLook = isMoreAsked ? this.#context.after(pace.everyMilliseconds) : null;
+    for (const { site, nonce } of due) {
+      try {
+        await this.#offer(site, nonce);
+        this.#answered.add(keyOf({ site, nonce }));
+        this.#offers.set(site, this.#offersTo(site) + 1);
+      } catch (error) {
+        this.#nextLook = this.#context.after(this.#context.settings.retryMilliseconds);
         this.#context.log({
           level: 'error',
           code: 'evidence-unavailable',
@@ -58,11 +79,34 @@ export class EvidenceDesk {
           site,
           cause: describeError(error).code,
         });
-      });
+      }
     }
   }
 
-  #asked(): readonly { site: string; nonce: string }[] {
+  /** Within each site's pace, in turns: one that asks often waits behind itself alone. */
+  #turns(): { readonly due: readonly Asked[]; readonly isMoreAsked: boolean } {
+    const elapsed = Math.max(0, this.#context.now().getTime() - this.#since);
+    const allowed = pace.atOnce + Math.floor(elapsed / pace.everyMilliseconds);
+    const open = new Map(this.#asked().map((asked) => [keyOf(asked), asked]));
+    for (const key of this.#answered) open.delete(key);
+    const turnOf = new Map<string, number>();
+    const turns = [...open.values()].map((asked) => {
+      const turn = turnOf.get(asked.site) ?? 0;
+      turnOf.set(asked.site, turn + 1);
+      return { asked, turn };
+    });
+    const due = turns
+      .filter(({ asked, turn }) => this.#offersTo(asked.site) + turn < allowed)
+      .toSorted((left, right) => left.turn - right.turn)
+      .map(({ asked }) => asked);
+    return { due, isMoreAsked: due.length < turns.length };
+  }
+
+  #offersTo(site: string): number {
+    return this.#offers.get(site) ?? 0;
+  }
+
+  #asked(): readonly Asked[] {
     const { records } = this.#context;
     const statements = records
       .of('ResumeStatement')

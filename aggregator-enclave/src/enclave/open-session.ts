@@ -58,8 +58,15 @@ export class OpenSession {
     await this.#refuseStrays();
     for (;;) {
       const step = await this.#advance();
-      if (step !== null) return step;
+      if (step !== null) return this.#noLaterThanEvidence(step);
     }
+  }
+
+  /** Hardware that failed is asked again even where nothing else would wake the session. */
+  #noLaterThanEvidence(step: SessionStep): SessionStep {
+    const { nextLook } = this.#work.evidence;
+    if (step.state !== 'working' || nextLook === null) return step;
+    return step.until !== null && step.until < nextLook ? step : { ...step, until: nextLook };
   }
 
   /** Ends the study for a reason that only a person can mend. */
