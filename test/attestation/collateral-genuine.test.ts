@@ -71,12 +71,14 @@ describe.skipIf(!haveVectors)('genuine collateral of Intel', () => {
     const reading = readMirror(mirror, { at: inFebruary, roots: genuineRoots });
     expect(reading.refused).toEqual([]);
     expect(reading.endorsements.map((endorsement) => endorsementSchema.parse(endorsement).type)).toEqual([
+      'crl',
+      'crl',
       'tdxCollateral',
     ]);
-    // Once the lists are out of date, there is no whole any more.
+    // Once the lists are out of date, there is no whole any more; what they revoke stays revoked.
     const late = readMirror(mirror, { at: new Date('2026-04-05T00:00:00Z'), roots: genuineRoots });
     expect(late.held.every(({ current }) => !current)).toBe(true);
-    expect(late.endorsements).toEqual([]);
+    expect(late.endorsements.map(({ type }) => type)).toEqual(['crl', 'crl']);
   });
 
   it('says until when it holds, and which is the newer', () => {

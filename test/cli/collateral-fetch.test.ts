@@ -225,7 +225,7 @@ describe('Retry-After', () => {
 });
 
 describe('Intel', () => {
-  it('gives the item in the body and its signers in a header; the verifier gets one whole', async () => {
+  it('gives the item in the body and its signers in a header; the verifier gets one whole, and its lists', async () => {
     const intel = await createSimulatedIntel(at);
     const platform = await intel.issuePlatform();
     const roots = { simulated: [intel.rootSha256] };
@@ -252,7 +252,7 @@ describe('Intel', () => {
     const items = await fetchOnce({ directory, service, roots, wanted });
     expect(items.map(({ outcome }) => outcome)).toEqual(['added', 'added', 'added', 'added']);
     const { endorsements } = readMirror(await readMirrorFiles(directory), { at, roots });
-    expect(endorsements.map(({ type }) => type)).toEqual(['tdxCollateral']);
+    expect(endorsements.map(({ type }) => type)).toEqual(['crl', 'crl', 'tdxCollateral']);
 
     // A lower evaluation number is older, whatever its date; an answer without its signers is none.
     const lower = await intel.collateralFor(platform, { tcbInfo: { tcbEvaluationDataNumber: 1 } });

@@ -152,7 +152,7 @@ function listItem(key: ItemKey, { content, issuer, authority, part }: ListParts)
     ...windowOf([issuer, authority.root, { notBefore: crl.thisUpdate, notAfter: crl.nextUpdate }]),
     simulated: authority.simulated,
     revoked: false,
-    endorsements: [],
+    endorsements: [{ type: 'crl', der: toBase64Url(der) }],
     intel: part(toBase64Url(der)),
   };
 }

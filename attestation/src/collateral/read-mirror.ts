@@ -2,9 +2,11 @@
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { copyBytes, fromBase64Url, sha256, toHex } from '@wardround/protocol/bytes';
+import { requireInstant } from '../clock.ts';
 import type { Endorsement } from '../evidence.ts';
 import type { MirroredItem } from './index-document.ts';
 import { maxItemBytes, parseIndex } from './index-document.ts';
+import type { ItemKey } from './item-key.ts';
 import { keyName } from './item-key.ts';
 import { assembleIntel } from './assemble.ts';
 import { verifyItem } from './verify-item.ts';
@@ -52,21 +54,40 @@ export interface MirrorReading {
   readonly refused: readonly RefusedItem[];
 }
 
+/** Whose word each item is, which no time changes. What holds at an instant is for {@link readingAt}. */
+export interface VerifiedMirror {
+  readonly items: readonly { readonly item: MirroredItem; readonly verified: VerifiedItem }[];
+  readonly refused: readonly RefusedItem[];
+}
+
 /**
  * Verifies everything that the index names, at `at`.
  * @throws WardroundError `collateral-index` where there is no saying what the mirror holds; a spoiled item is in `refused` instead
  */
-export function readMirror({ index, file }: MirrorFiles, { at, roots }: ReadOptions): MirrorReading {
-  const held: HeldItem[] = [];
+export function readMirror(files: MirrorFiles, { at, roots }: ReadOptions): MirrorReading {
+  return readingAt(verifyMirror(files, roots), at);
+}
+
+/** The part of {@link readMirror} that is the same for the same bytes at any time: signatures, chains, names. @throws as there */
+export function verifyMirror({ index, file }: MirrorFiles, roots: CollateralRoots): VerifiedMirror {
+  const items: { item: MirroredItem; verified: VerifiedItem }[] = [];
   const refused: RefusedItem[] = [];
   for (const item of parseIndex(index).items) {
     try {
-      const verified = verifyItem(item.key, itemFiles(item, file), roots);
-      held.push({ item, verified, current: isUsable(verified, { at, mirroredAt: new Date(item.mirroredAt) }) });
+      items.push({ item, verified: verifyItem(item.key, itemFiles(item, file), roots) });
     } catch (error) {
       refused.push({ item, ...refusalOf(error) });
     }
   }
+  return { items, refused };
+}
+
+/** The part of {@link readMirror} that time decides, for each use anew. @throws WardroundError `clock-invalid` */
+export function readingAt({ items, refused }: VerifiedMirror, at: Date): MirrorReading {
+  requireInstant(at);
+  const held = items.map(({ item, verified }): HeldItem => {
+    return { item, verified, current: isUsable(verified, { at, mirroredAt: new Date(item.mirroredAt) }) };
+  });
   const mirrored = mirroredOf(held);
   return { mirrored, endorsements: mirrored.map(({ endorsement }) => endorsement), held, refused };
 }
@@ -91,15 +112,20 @@ export function itemFiles(
   return { content: read(content), chain: chain === null ? null : read(chain) };
 }
 
+/** Lists of what is revoked, which stays so when the list is out of date. */
+const lists: ReadonlySet<ItemKey['kind']> = new Set(['amdCrl', 'intelPckCrl', 'intelRootCrl']);
+
 /**
- * What a verifier is handed: what is current, and AMD's lists also when they are out of date, because what they revoke stays revoked. An item that
- * several keys name is one.
+ * What a verifier is handed: what is current, and revocation lists also when they are out of date. Intel's count by themselves too: a bundle with
+ * collateral of its own must not set aside the newer list here. An item that several keys name is one.
  */
 function mirroredOf(held: readonly HeldItem[]): readonly MirroredEndorsement[] {
-  const useful = held.filter(({ current, verified: { key } }) => current || key.kind === 'amdCrl');
-  const single = useful.flatMap(({ item, verified: { endorsements } }) =>
-    endorsements.map((endorsement) => ({ endorsement, mirroredAt: new Date(item.mirroredAt) })),
-  );
+  const useful = held.filter(({ current }) => current);
+  const single = held
+    .filter(({ current, verified: { key } }) => current || lists.has(key.kind))
+    .flatMap(({ item, verified: { endorsements } }) =>
+      endorsements.map((endorsement) => ({ endorsement, mirroredAt: new Date(item.mirroredAt) })),
+    );
   const parts = useful.filter(({ verified: { intel } }) => intel !== null);
   const whole = assembleIntel(parts.flatMap(({ verified: { intel } }) => (intel === null ? [] : [intel])));
   // A whole is as old as the oldest of its parts may be.

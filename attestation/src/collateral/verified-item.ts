@@ -40,7 +40,7 @@ export interface VerifiedItem {
   readonly simulated: boolean;
   /** True when it is its vendor's word that what it is about is revoked: current, genuine, and good for refusing only. */
   readonly revoked: boolean;
-  /** What a verifier is handed. Empty for Intel's, which go together. */
+  /** What a verifier is handed. Empty for Intel's documents, which go together with its lists; those stand by themselves as well. */
   readonly endorsements: readonly Endorsement[];
   readonly intel: IntelPart | null;
 }

@@ -24,7 +24,7 @@ import { VaultFiles } from './files.ts';
 import { Inbox } from './inbox-files.ts';
 import { TfjsLearner } from './learner.ts';
 import { lockSite } from './lock.ts';
-import { ownEndorsements } from './mirror.ts';
+import { OwnMirror } from './mirror.ts';
 import { probeNetwork, requireIsolated } from './network-probe.ts';
 import type { LogEvent, VaultPorts } from './ports.ts';
 import { VaultState } from './state.ts';
@@ -132,6 +132,7 @@ async function openPorts({
 }): Promise<VaultPorts> {
   const state = new VaultState(join(paths.vault, 'state.sqlite'));
   const clock = new VaultClock(state, () => new Date());
+  const mirror = new OwnMirror(withSettings(paths, config).collateral);
   return {
     site: config.name,
     keys,
@@ -143,7 +144,7 @@ async function openPorts({
     ...openDoors(relay),
     policy: async () => (await readPolicyFile(paths.policy)).policy,
     mirror: async (policy, at) =>
-      await ownEndorsements(withSettings(paths, config).collateral, { policy, at }, (code, detail) =>
+      await mirror.endorsements({ policy, at }, (code, detail) =>
         log({ level: 'warn', event: 'collateral-spoiled', code, detail }),
       ),
     now: () => clock.now(),

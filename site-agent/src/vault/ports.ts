@@ -38,7 +38,7 @@ export interface VaultPorts {
   readonly outlet: Outlet;
   /** Read anew for each appraisal, so that a change takes effect before the next sealing. */
   readonly policy: () => Promise<Policy>;
-  /** The site's own mirror of vendors' collateral, verified anew, as of `at`. @throws WardroundError `collateral-missing`, `collateral-index` */
+  /** The site's own mirror of vendors' collateral, verified, as it holds at `at`. @throws WardroundError `collateral-missing`, `collateral-index` */
   readonly mirror: (policy: Policy, at: Date) => Promise<readonly MirroredEndorsement[]>;
   /** What this site itself is weak in, as its settings say; an approval must have accepted each by name. */
   readonly weaknesses: readonly Weakness[];
