@@ -36,26 +36,32 @@ const gpuSchema = z.union([
   ]),
 ]);
 
-const configSchema = z.strictObject({
-  wardround: z.literal('aggregator/v1'),
-  coordinator: url,
-  /** A proxy's URL, or null for what HTTPS_PROXY and its siblings say. */
-  proxy: url.nullable(),
-  /** Digest of the Genesis; null serves the federation that the coordinator's board founds. */
-  federation: sha256Schema.nullable(),
-  /** File with the token that the coordinator's operator gave out. */
-  token: fileName,
-  platform: platformSchema,
-  /** Whose evidence goes with the processor's: `none`, or every NVIDIA GPU of this machine. */
-  gpu: gpuSchema,
-  /** Directory with certificates, lists and reference values of the hardware's vendors, or null. Sent along; believed by nobody. */
-  collateral: fileName.nullable(),
-  /** Directory for sealed chunks, so that they need not be fetched twice; emptied at every start. */
-  cache: fileName,
-  quietMilliseconds: z.int().min(0).max(60_000),
-  statementGraceMilliseconds: z.int().min(0).max(600_000),
-  retryMilliseconds: z.int().min(100).max(600_000),
-});
+const configSchema = z
+  .strictObject({
+    wardround: z.literal('aggregator/v1'),
+    coordinator: url,
+    /** A proxy's URL, or null for what HTTPS_PROXY and its siblings say. */
+    proxy: url.nullable(),
+    /** Digest of the Genesis; null serves the federation that the coordinator's board founds. */
+    federation: sha256Schema.nullable(),
+    /** File with the token that the coordinator's operator gave out. */
+    token: fileName,
+    platform: platformSchema,
+    /** Whose evidence goes with the processor's: `none`, or every NVIDIA GPU of this machine. */
+    gpu: gpuSchema,
+    /** Directory with certificates, lists and reference values of the hardware's vendors, or null. Sent along; believed by nobody. */
+    collateral: fileName.nullable(),
+    /** Directory for sealed chunks, so that they need not be fetched twice; emptied at every start. */
+    cache: fileName,
+    quietMilliseconds: z.int().min(0).max(60_000),
+    statementGraceMilliseconds: z.int().min(0).max(600_000),
+    retryMilliseconds: z.int().min(100).max(600_000),
+  })
+  /** A simulated GPU stands only in a simulated machine: beside genuine hardware it would look like a GPU that was checked. */
+  .refine(({ platform, gpu }) => gpu === 'none' || gpu.kind !== 'simulated' || platform.kind === 'simulated', {
+    path: ['gpu', 'kind'],
+    message: 'expected nvml or none: a simulated GPU stands only in a simulated machine',
+  });
 export type Config = z.infer<typeof configSchema>;
 
 export const configFile = 'aggregator.yaml';
