@@ -1,10 +1,9 @@
 // NVIDIA's chains: of a device (made by the device itself under its factory identity) and of whoever signs reference values. Both
 // come in order, leaf first, and end in a pinned root.
 import { WardroundError } from '@wardround/protocol/errors';
-import type { Bytes } from '@wardround/protocol/bytes';
 import type { Certificate } from '../x509/certificate.ts';
 import { parseCertificate, requireIssuedBy } from '../x509/certificate.ts';
-import { readSingle, derTags } from '../x509/der.ts';
+import { signingUsage } from '../x509/key-usage.ts';
 import { readArmoured } from '../x509/pem.ts';
 import { ecdsaP384Sha384 } from '../x509/signature-scheme.ts';
 import type { NvidiaRoot } from './roots.ts';
@@ -65,14 +64,7 @@ function verifyChain(certificates: readonly Certificate[], roots: readonly Nvidi
 function requireSigner(leaf: Certificate): void {
   if (leaf.authority.mayIssue) throw chainError(`a certificate authority as the signer, ${leaf.commonName}`);
   if (!ecdsaP384Sha384.fits(leaf.publicKey)) throw chainError('a signing key that is not P-384');
-  const usage = leaf.extensions.get('2.5.29.15');
-  if (usage === undefined || !maySign(usage.value)) throw chainError('a leaf that may not sign');
-}
-
-/** KeyUsage (RFC 5280, 4.2.1.3): the first bit is digitalSignature. */
-function maySign(value: Bytes): boolean {
-  const { tag, value: bits } = readSingle(value);
-  return tag === derTags.bitString && ((bits[1] ?? 0) & 0x80) !== 0;
+  if (signingUsage(leaf) !== 'signs') throw chainError('a leaf that may not sign');
 }
 
 function chainError(got: string, cause?: unknown): WardroundError {

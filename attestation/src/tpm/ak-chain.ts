@@ -6,6 +6,7 @@ import type { Certificate } from '../x509/certificate.ts';
 import { requireIssuedBy } from '../x509/certificate.ts';
 import type { RevocationList } from '../x509/crl.ts';
 import { requireCrlSignedBy } from '../x509/crl.ts';
+import { signingUsage } from '../x509/key-usage.ts';
 import type { SignatureScheme } from '../x509/signature-scheme.ts';
 import { ecdsaP256Sha256, ecdsaP384Sha384, rsaPkcs1Sha256 } from '../x509/signature-scheme.ts';
 import type { AttestationKey } from './attestation-key.ts';
@@ -28,6 +29,9 @@ const maxChain = 5;
 export function verifyAkChain({ leaf, certificates }: AttestationKey, roots: readonly TpmRoot[]): AkChain {
   if (leaf === undefined) throw new NotEvaluated('a bare key was given: whose it is, nobody says');
   if (leaf.authority.mayIssue) throw chainError('an authority’s certificate where a TPM key’s belongs');
+  // The authorities certify endorsement keys too, which decrypt. That the key is restricted (a TPM then signs nothing foreign that begins like a
+  // quote) is the authority's word alone: no certificate of theirs that was seen says it in a field.
+  if (signingUsage(leaf) === 'other') throw chainError('a certificate of a key that is not for signing');
   const chain = [leaf];
   for (let last = leaf; last.issuer !== last.subject;) {
     if (chain.length >= maxChain) throw chainError(`more than ${maxChain} certificates`);
