@@ -204,7 +204,7 @@ function describe({ processor, devices }: Parts): ShownEnclave | null {
   const { platform, hardware, code, machine } = processor;
   if (!code.held || !machine.held) return null;
   const { gpus, switches } = devices;
-  return { platform, hardware, code: code.value, machine: machine.value, gpus, switches };
+  return { platform, hardware, code: code.value, machine: machine.value[0], gpus, switches };
 }
 
 function fieldsOf(parts: Parts | null): ProcessorFields {

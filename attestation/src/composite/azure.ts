@@ -49,7 +49,7 @@ export function verifyAzureSnpMachine(
     bound: boundOf(tpm),
     expected: carried,
     code: codeOf(tpm),
-    machine: derived(snp.report, ({ chipId }) => toHex(chipId)),
+    machine: derived(snp.report, ({ chipId }) => [toHex(chipId)]),
     hardware: `AMD SEV-SNP ${snp.product.held ? snp.product.value : ''} behind Azure’s paravisor`,
     fields: { report: describeSnp(snp), tpm: tpm === null ? null : describeTpm(tpm) },
     steps: snpMachine,

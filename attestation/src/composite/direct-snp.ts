@@ -32,7 +32,7 @@ export function verifyDirectSnp(shown: ShownAs<'sevSnp'>, context: ProcessorCont
     bound: derived(report, ({ reportData }) => reportData),
     expected: context.expected,
     code: derived(report, ({ measurement }) => ({ platform: 'sevSnp', measurement: toHex(measurement) })),
-    machine: derived(report, ({ chipId }) => toHex(chipId)),
+    machine: derived(report, ({ chipId }) => [toHex(chipId)]),
     hardware: `AMD SEV-SNP ${product.held ? product.value : 'of an unknown product'}`,
     fields: { ...noFields, report: describeSnp(appraisal) },
     steps: { authenticity: directSnpAuthenticity, validation: snpValidationSteps },

@@ -43,9 +43,11 @@ export function tdxTrust({ chain }: TdxAppraisal): Processor['trust'] {
   return derived(chain, ({ trust }) => trust.kind);
 }
 
-/** A platform is named by its PPID: the platform instance id is of multi-package platforms alone. */
+/** A platform is named by its PPID, or by its platform instance id, which multi-package platforms alone have. */
 export function tdxMachine({ pck }: TdxAppraisal): Processor['machine'] {
-  return derived(pck, ({ ppid }) => toHex(ppid));
+  return derived(pck, ({ ppid, platformInstanceId: instance }) =>
+    instance === undefined ? [toHex(ppid)] : [toHex(ppid), toHex(instance)],
+  );
 }
 
 /** What the quote is judged by, of all that bundle and mirror offer. */

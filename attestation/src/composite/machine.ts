@@ -5,8 +5,8 @@ import { isWaiver, requireWaiverCurrent } from '../policy/waiver.ts';
 import type { Note } from '../steps.ts';
 
 export interface Machine {
-  /** Hex. */
-  readonly processor: string;
+  /** Hex: every id by which a list may name it, the usual one first. */
+  readonly processor: readonly string[];
   /** UEIDs, decimal, of every device. */
   readonly devices: readonly string[];
 }
@@ -26,20 +26,25 @@ export function requireMachine(machine: Machine, { policy: { machines }, at, not
   if (isWaiver(machines)) return requireWaiverCurrent(machines, at, note);
   const got = machine.devices.toSorted().join(' ');
   const fits = machines.some(
-    ({ processor, devices }) => sameChip(processor, machine.processor) && devices.toSorted().join(' ') === got,
+    ({ processor, devices }) =>
+      machine.processor.some((shown) => sameChip(processor, shown)) && devices.toSorted().join(' ') === got,
   );
   if (fits) return;
   throw new WardroundError(
     'evidence-machine',
     'the policy does not name this processor and these devices as one machine',
     {
-      got: `${machine.processor} with ${got}`,
+      got: `${machine.processor.join(' or ')} with ${got}`,
       action: 'stop',
     },
   );
 }
 
+const turinDigits = 16;
+
 /** A Turin chip may be written with its 8 bytes; in a report zeros follow. */
 function sameChip(listed: string, shown: string): boolean {
-  return listed.padEnd(shown.length, '0') === shown;
+  return (listed.length === turinDigits ? listed.padEnd(snpDigits, '0') : listed) === shown;
 }
+
+const snpDigits = 128;

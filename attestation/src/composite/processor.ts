@@ -35,8 +35,8 @@ export interface Processor {
   readonly bound: Outcome<Bytes>;
   readonly expected: Bytes;
   readonly code: Outcome<MeasuredCode>;
-  /** The identifier by which a list of machines names this one, hex. */
-  readonly machine: Outcome<string>;
+  /** The identifiers by which a list of machines may name this one, hex, the usual one first. */
+  readonly machine: Outcome<readonly [string, ...string[]]>;
   /** For people: product and such. */
   readonly hardware: string;
   readonly fields: ProcessorFields;
