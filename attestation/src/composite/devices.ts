@@ -53,7 +53,9 @@ export function verifyDevices(items: readonly ShownDevice[], context: DevicesCon
   if (items.length === 0 || policy.gpu === 'unused') return { ...none, authentic: items.length === 0 };
   const { nvidia: rules } = policy.gpu;
   log.run('gpu-digest', () => requireDigest(context.evidence));
-  const named = items.map((item, index) => ({ item, prefix: prefixOf(items, index) }));
+  // One more than are wanted is enough to refuse: whoever wrote the bundle does not choose how long a site looks at it.
+  const looked = items.slice(0, wantedDevices(rules) + 1);
+  const named = looked.map((item, index) => ({ item, prefix: prefixOf(items, index) }));
   const appraisals = named.map(({ item, prefix }) => verifyDevice(item, { ...context, rules }, log.within(prefix)));
   validateNvidiaFleet(appraisals, { rules, secondOpinions: context.secondOpinions }, log);
   const ofKind = (kind: 'gpu' | 'switch'): readonly string[] =>
@@ -72,6 +74,10 @@ export function verifyDevices(items: readonly ShownDevice[], context: DevicesCon
       'devices-named',
     ],
   };
+}
+
+function wantedDevices({ gpus, switches }: NvidiaRules): number {
+  return gpus.count + (switches === 'none' ? 0 : switches.count);
 }
 
 const deviceSteps = [...nvidiaAuthenticitySteps, ...nvidiaValidationSteps] as const;
