@@ -26,6 +26,11 @@ const groups: readonly Group[] = [
         'wardround collateral fetch|import|export|status',
         "the vendors' revocation lists and certificates, also by stick",
       ],
+      [
+        'wardround policy init --platform sev-snp|tdx|azure-snp-vtpm|azure-tdx-vtpm',
+        'a commented attestation policy to fill in',
+      ],
+      ['wardround policy explain policy.yaml', 'what it accepts, in sentences, and what it does not cover'],
       ['wardround site approve|refuse|withdraw --dir DIR STUDY', 'decide about a study'],
       ['wardround site consent --dir DIR STUDY', 'let the final model go to its recipient'],
     ],

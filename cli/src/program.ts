@@ -17,6 +17,7 @@ const groups: Readonly<Record<string, Group>> = {
   demo: async (program) => (await import('./commands/demo.ts')).addDemoCommand(program),
   audit: async (program) => (await import('./commands/audit.ts')).addAuditCommands(program),
   collateral: async (program) => (await import('./commands/collateral.ts')).addCollateralCommands(program),
+  policy: async (program) => (await import('./commands/policy.ts')).addPolicyCommands(program),
   evidence: async (program) => (await import('./commands/evidence.ts')).addEvidenceCommands(program),
 };
 

@@ -2,6 +2,8 @@
 import type { Tcb } from '../snp/tcb.ts';
 import type { ExampleGpu } from './example-gpu.ts';
 import { gpuLines } from './example-gpu.ts';
+import { indented } from './template/fill.ts';
+import { noMarks, snpRuleLines } from './template/snp-lines.ts';
 
 export interface ExamplePolicyInput {
   /** Launch measurement of the enclave image that the site accepts, 96 hex digits. */
@@ -22,8 +24,7 @@ export interface ExamplePolicyInput {
 export function examplePolicy(input: ExamplePolicyInput): string {
   return [
     ...head,
-    ...products(input),
-    ...machines(input),
+    ...rules(input),
     ...image(input),
     ...tail,
     ...gpuLines(input.gpu, input.chipIds),
@@ -42,64 +43,11 @@ const head = [
   '  sevSnp:',
 ];
 
-function products({ product, minimumTcb }: ExamplePolicyInput): readonly string[] {
-  const accepted = [
-    `      ${product}:`,
-    '        # Floors by component: what the chip key was derived for, what cannot be rolled back, what the guest was launched under.',
-    '        minimumTcb:',
-    ...(['reported', 'committed', 'launch'] as const).map((which) => `          ${which}: ${flowMap(minimumTcb)}`),
-    '        minimumFirmware: { major: 1, minor: 55, build: 0 }',
-  ];
-  return [
-    '    products:',
-    '      # Milan: its root seed has been extracted, so any report of any chip can be forged (arXiv 2605.12990).',
-    '      Milan: refused',
-    ...(product === 'Genoa' ? accepted : ['      Genoa: refused']),
-    ...(product === 'Turin' ? accepted : ['      Turin: refused']),
-  ];
-}
-
-function flowMap(tcb: Tcb): string {
-  const levels = Object.entries(tcb).map(([component, level]) => `${component}: ${String(level)}`);
-  return `{ ${levels.join(', ')} }`;
-}
-
-function machines({ chipIds }: ExamplePolicyInput): readonly string[] {
-  return [
-    '    signedBy:',
-    '      vcek: allowed',
-    '      # A provider’s key (VLEK) names no machine: refused, or { providers: [name as in its certificate] }.',
-    '      vlek: refused',
-    '    # The machines, by chip id. Keys extracted from any other machine are then worthless.',
-    '    chipIds:',
-    ...chipIds.map((id) => `      - "${id}"`),
-    '    # What the guest was launched with. Debugging and migration are always refused.',
-    '    guestPolicy:',
-    '      minimumAbi: { major: 1, minor: 55 }',
-    '      smt: allowed',
-    '      cxl: refused',
-    '      singleSocket: notRequired',
-    '      memoryAes256Xts: notRequired',
-    '      raplDisabled: notRequired',
-    '      # Hides ciphertext from the host; no cloud machine seen so far has it.',
-    '      ciphertextHiding: notRequired',
-    '      pageSwapDisabled: notRequired',
-    '    platformInfo:',
-    '      smt: allowed',
-    '      transparentEncryption: notRequired',
-    '      ecc: required',
-    '      raplDisabled: notRequired',
-    '      ciphertextHiding: notRequired',
-    '      # Memory was checked for aliases at boot (BadRAM, AMD-SB-3015).',
-    '      aliasCheckComplete: required',
-    '      # Reserved bits that may be set; Turin sets 6.',
-    '      acceptedUnknownBits: []',
-    '    # Bits of LAUNCH_MIT_VECTOR and CURRENT_MIT_VECTOR that must be set; needs report version 5.',
-    '    requiredMitigations: "0x0"',
-    '  tdx: refused',
-    '  azureSnpVtpm: refused',
-    '  azureTdxVtpm: refused',
-  ];
+function rules({ product, minimumTcb, chipIds }: ExamplePolicyInput): readonly string[] {
+  const floors = { reported: minimumTcb, committed: minimumTcb, launch: minimumTcb };
+  const firmware = '{ major: 1, minor: 55, build: 0 }';
+  const lines = snpRuleLines({ product, floors, firmware, chipIds, unknownBits: [], marks: noMarks });
+  return [...indented(4, lines), '  tdx: refused', '  azureSnpVtpm: refused', '  azureTdxVtpm: refused'];
 }
 
 function image({ measurement, minimumGuestSvn, simulatedRoots }: ExamplePolicyInput): readonly string[] {

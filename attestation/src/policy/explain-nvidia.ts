@@ -1,7 +1,6 @@
 // The rules for NVIDIA GPUs and switches in plain sentences.
 import { duration, listOrWaiver, waivedSentence } from './explain-words.ts';
 import type { GpuRules, NvidiaRules, SwitchRules } from './nvidia-rules.ts';
-import { isWaiver } from './waiver.ts';
 
 export function explainNvidia(rules: NvidiaRules): readonly string[] {
   return [...gpus(rules.gpus), ...switches(rules.switches), manifests(rules), revocation(rules), nras(rules)];
@@ -60,9 +59,10 @@ function manifests({ rimValidity }: NvidiaRules): string {
 function revocation({ ocsp: { maxAgeSeconds, nonce, deviceLeaf } }: NvidiaRules): string {
   const fresh = nonce === 'required' ? 'made for this very appraisal' : `no older than ${duration(maxAgeSeconds)}`;
   const age = nonce === 'required' ? ` and no older than ${duration(maxAgeSeconds)}` : '';
-  const leaf = isWaiver(deviceLeaf)
-    ? `but for the certificate that a device makes itself: ${waivedSentence(deviceLeaf)}`
-    : 'the one that a device makes itself included.';
+  const leaf =
+    deviceLeaf === 'required'
+      ? 'the one that a device makes itself included.'
+      : 'but for the one that a device makes itself: that its factory identity is good will do.';
   return `NVIDIA must say of every certificate that it is good, in answers ${fresh}${age}, ${leaf}`;
 }
 

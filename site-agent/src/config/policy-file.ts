@@ -1,6 +1,7 @@
 // policy.yaml: the site's attestation policy. A new site's accepts no machine and no code until somebody fills in which.
 import { examplePolicy } from '@wardround/attestation/policy/example';
 import { parsePolicy, type Policy } from '@wardround/attestation/policy/policy';
+import { isUnfilled } from '@wardround/attestation/policy/template/template';
 import { parseYaml, readConfigText } from './site-config.ts';
 
 /** No hash comes out as all zeros, and no report that our verifier accepts has this chip: what names these, accepts nothing. */
@@ -25,7 +26,7 @@ export function refusingPolicy(): string {
 
 /** Whether nobody filled in a measurement yet. */
 export function refusesEverything(policy: Policy): boolean {
-  return policy.measurements.every((image) => image.platform === 'sevSnp' && image.measurement === nothing.measurement);
+  return isUnfilled(policy);
 }
 
 /** @throws WardroundError `config-unreadable`, `config-syntax`, `policy-invalid` with the path of each mistake */
