@@ -5,8 +5,8 @@ import type { Bytes } from '@wardround/protocol/bytes';
 import { sha256, toBase64Url, toHex, utf8 } from '@wardround/protocol/bytes';
 import { reportDataFor } from '@wardround/attestation/binding';
 import type { ItemKey } from '@wardround/attestation/collateral/item-key';
-import type { MirrorFiles } from '@wardround/attestation/collateral/read-mirror';
-import { readMirror } from '@wardround/attestation/collateral/read-mirror';
+import type { MirrorFiles, VerifiedMirror } from '@wardround/attestation/collateral/read-mirror';
+import { readMirror, readingAt } from '@wardround/attestation/collateral/read-mirror';
 import { parseEvidence } from '@wardround/attestation/evidence';
 import { pemOf } from '@wardround/attestation/simulated/intel/platform';
 import { parseCertificate } from '@wardround/attestation/x509/certificate';
@@ -124,6 +124,34 @@ function mirrorFiles(key: ItemKey, content: Uint8Array, chain: Uint8Array): Mirr
     file: (digest) => files.get(digest) ?? null,
   };
 }
+
+describe('an answer of NVIDIA’s responder', () => {
+  it('that is out of date is handed on if it revokes, and not if it vouches', () => {
+    const answered = (revoked: boolean): VerifiedMirror => {
+      const key: ItemKey = { kind: 'nvidiaOcsp', certificate: '0c'.repeat(32) };
+      const long = new Date(at.getTime() - 10 * dayMs);
+      const times = { mirroredAt: long.toISOString(), checkedAt: long.toISOString() };
+      const item = { key, sha256: '0a'.repeat(32), bytes: 1, chain: null, source: 'a test', ...times };
+      const verified = {
+        key,
+        edition: [long.getTime()],
+        issued: long,
+        validFrom: long,
+        validUntil: new Date(at.getTime() - dayMs),
+        simulated: false,
+        revoked,
+        endorsements: [{ type: 'ocsp' as const, response: 'AA' }],
+        intel: null,
+      };
+      return { items: [{ item, verified }], refused: [] };
+    };
+    const handed = (revoked: boolean, when: Date): number => readingAt(answered(revoked), when).mirrored.length;
+    expect([handed(true, at), handed(false, at)]).toEqual([1, 0]);
+    const during = new Date(at.getTime() - 2 * dayMs);
+    expect([handed(true, during), handed(false, during)]).toEqual([1, 1]);
+    expect(() => handed(true, new Date(Number.NaN))).toThrow('not an instant');
+  });
+});
 
 describe('a step that was made twice', () => {
   it('is ok only if it was each time', () => {

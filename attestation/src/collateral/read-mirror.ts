@@ -116,13 +116,13 @@ export function itemFiles(
 const lists: ReadonlySet<ItemKey['kind']> = new Set(['amdCrl', 'intelPckCrl', 'intelRootCrl']);
 
 /**
- * What a verifier is handed: what is current, and revocation lists also when they are out of date. Intel's count by themselves too: a bundle with
- * collateral of its own must not set aside the newer list here. An item that several keys name is one.
+ * What a verifier is handed: what is current; revocation lists, and answers that something is revoked, also when they are out of date. Intel's
+ * lists count by themselves too: a bundle with collateral of its own must not set aside the newer list here. An item that several keys name is one.
  */
 function mirroredOf(held: readonly HeldItem[]): readonly MirroredEndorsement[] {
   const useful = held.filter(({ current }) => current);
   const single = held
-    .filter(({ current, verified: { key } }) => current || lists.has(key.kind))
+    .filter(isTold)
     .flatMap(({ item, verified: { endorsements } }) =>
       endorsements.map((endorsement) => ({ endorsement, mirroredAt: new Date(item.mirroredAt) })),
     );
@@ -132,6 +132,11 @@ function mirroredOf(held: readonly HeldItem[]): readonly MirroredEndorsement[] {
   const mirroredAt = new Date(Math.min(...parts.map(({ item }) => Date.parse(item.mirroredAt))));
   const all = [...single, ...whole.map((endorsement) => ({ endorsement, mirroredAt }))];
   return [...new Map(all.map((entry) => [JSON.stringify(entry.endorsement), entry])).values()];
+}
+
+/** What is revoked stays so, by a list or by a single answer. */
+function isTold({ current, verified: { key, revoked } }: HeldItem): boolean {
+  return current || revoked || lists.has(key.kind);
 }
 
 /** The revocation lists among endorsements, for verifiers that take them apart. */
