@@ -8,6 +8,8 @@ import { WardroundError } from '@wardround/protocol/errors';
 import { itemKeySchema, keyName } from './item-key.ts';
 
 export const indexLimits: JsonLimits = { maxBytes: 8 * 1024 * 1024, maxDepth: 8 };
+/** All files of a mirror together, in memory: a federation's machines need some ten megabytes, and a stick may be anybody's. */
+export const maxMirrorBytes = 128 * 1024 * 1024;
 /** Larger than any genuine item; NVIDIA's reference manifests are the largest, at about 20 kB. */
 export const maxItemBytes = 1024 * 1024;
 

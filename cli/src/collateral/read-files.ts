@@ -2,7 +2,13 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { filesOf, indexLimits, maxItemBytes, parseIndex } from '@wardround/attestation/collateral/index-document';
+import {
+  filesOf,
+  indexLimits,
+  maxItemBytes,
+  maxMirrorBytes,
+  parseIndex,
+} from '@wardround/attestation/collateral/index-document';
 import type { MirrorFiles } from '@wardround/attestation/collateral/read-mirror';
 import { equalBytes } from '@wardround/protocol/bytes';
 import { WardroundError } from '@wardround/protocol/errors';
@@ -15,7 +21,7 @@ const triesWhileWritten = 4;
 
 /**
  * The index and every file that it names. What cannot be read is as good as absent: its item is refused when it is verified.
- * @throws WardroundError `collateral-missing` where there is no mirror, `collateral-index`
+ * @throws WardroundError `collateral-missing` where there is no mirror, `collateral-index`, `collateral-too-much`
  */
 export async function readMirrorFiles(directory: string): Promise<MirrorFiles> {
   let index = await readIndexBytes(directory);
@@ -31,11 +37,23 @@ export async function readMirrorFiles(directory: string): Promise<MirrorFiles> {
 
 async function readNamed(directory: string, index: Uint8Array): Promise<ReadonlyMap<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
+  let total = 0;
   for (const sha256 of filesOf(parseIndex(index))) {
     const bytes = await readRegular(filePath(directory, sha256), maxItemBytes);
     if (bytes !== null) files.set(sha256, bytes);
+    total += bytes?.byteLength ?? 0;
+    requireRoom(directory, total);
   }
   return files;
+}
+
+/** @throws WardroundError `collateral-too-much` */
+export function requireRoom(where: string, total: number): void {
+  if (total <= maxMirrorBytes) return;
+  throw new WardroundError('collateral-too-much', 'more than any mirror holds', {
+    where,
+    expected: `at most ${maxMirrorBytes} bytes in all files together`,
+  });
 }
 
 async function readIndexBytes(directory: string): Promise<Uint8Array> {
@@ -52,8 +70,8 @@ export async function readRegular(path: string, maxBytes: number): Promise<Uint8
   try {
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
-      const { size } = await file.stat();
-      if (size > maxBytes) return null;
+      const found = await file.stat();
+      if (!found.isFile() || found.size > maxBytes) return null;
       const bytes = await file.readFile();
       return bytes.byteLength > maxBytes ? null : bytes;
     } finally {

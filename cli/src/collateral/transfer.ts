@@ -12,7 +12,7 @@ import { copyBytes } from '@wardround/protocol/bytes';
 import { WardroundError } from '@wardround/protocol/errors';
 import { type Failure, failureOf } from './failure.ts';
 import type { Candidate, Entered, MirrorWriter } from './mirror-writer.ts';
-import { indexPath, readMirrorFiles, readRegular } from './read-files.ts';
+import { indexPath, readMirrorFiles, readRegular, requireRoom } from './read-files.ts';
 
 export type TransferredItem =
   | { readonly key: ItemKey; readonly from: string; readonly outcome: Entered['outcome']; readonly entered: Entered }
@@ -111,7 +111,8 @@ async function enterOne(offer: Offer, { writer, now, believeDates }: TransferOpt
 }
 
 async function isMirror(path: string): Promise<boolean> {
-  return (await readRegular(indexPath(path), Number.MAX_SAFE_INTEGER)) !== null;
+  const found = await stat(indexPath(path)).catch(() => null);
+  return found?.isFile() === true;
 }
 
 /** Files in a mirror's directory that its index does not name. */
@@ -125,13 +126,16 @@ async function strangers(path: string, named: ReadonlySet<string>): Promise<read
   ];
 }
 
-/** The files of a directory and of directories in it, or one file. @throws WardroundError `file-unreadable` */
+/** The files of a directory and of directories in it, or one file. @throws WardroundError `file-unreadable`, `collateral-too-much` */
 async function looseFiles(path: string): Promise<{ readonly files: NamedFile[]; readonly unreadable: string[] }> {
   const paths = await plainPaths(path);
   const files: NamedFile[] = [];
   const unreadable: string[] = [];
+  let total = 0;
   for (const name of paths) {
     const bytes = await readRegular(name, maxItemBytes);
+    total += bytes?.byteLength ?? 0;
+    requireRoom(path, total);
     if (bytes === null || bytes.byteLength === 0) unreadable.push(name);
     else files.push({ name, bytes: copyBytes(bytes) });
   }

@@ -3,7 +3,13 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { filesOf, indexLimits, maxItemBytes, parseIndex } from '@wardround/attestation/collateral/index-document';
+import {
+  filesOf,
+  indexLimits,
+  maxItemBytes,
+  maxMirrorBytes,
+  parseIndex,
+} from '@wardround/attestation/collateral/index-document';
 import {
   type MirroredEndorsement,
   readingAt,
@@ -43,7 +49,7 @@ export class OwnMirror {
 
   /**
    * For an appraisal; what is spoiled is left out and told to `tell`.
-   * @throws WardroundError `collateral-missing`, `collateral-index`: a mirror that was named and cannot be read refuses, because what it would
+   * @throws WardroundError `collateral-missing`, `collateral-index`, `collateral-too-much`: a mirror that was named and cannot be read refuses, because what it would
    * have revoked is not known
    */
   async endorsements(
@@ -86,8 +92,14 @@ async function readIndex(directory: string): Promise<Uint8Array> {
 
 async function readNamed(directory: string, index: Uint8Array): Promise<ReadonlyMap<string, Uint8Array | null>> {
   const files = new Map<string, Uint8Array | null>();
-  for (const name of filesOf(parseIndex(index)))
-    files.set(name, await readBounded(join(directory, 'files', name), maxItemBytes));
+  let total = 0;
+  for (const name of filesOf(parseIndex(index))) {
+    const bytes = await readBounded(join(directory, 'files', name), maxItemBytes);
+    files.set(name, bytes);
+    total += bytes?.byteLength ?? 0;
+    if (total > maxMirrorBytes)
+      throw new WardroundError('collateral-too-much', 'more than any mirror holds', { where: directory });
+  }
   return files;
 }
 
@@ -96,8 +108,10 @@ async function readBounded(path: string, maxBytes: number): Promise<Uint8Array |
   try {
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
-      const bytes = (await file.stat()).size > maxBytes ? null : await file.readFile();
-      return bytes === null || bytes.byteLength > maxBytes ? null : bytes;
+      const found = await file.stat();
+      if (!found.isFile() || found.size > maxBytes) return null;
+      const bytes = await file.readFile();
+      return bytes.byteLength > maxBytes ? null : bytes;
     } finally {
       await file.close();
     }
