@@ -58,6 +58,12 @@ export const limits: readonly Limit[] = [
       'The machine chose this GPU’s evidence after your nonce. That the GPU sits in that machine is not proved (it needs TDISP): a list of machines names pairs.',
   },
   {
+    name: 'gpu-name',
+    scope: 'gpu',
+    sentence:
+      'A device’s UEID is the hash of its own key, which it makes anew with other firmware: lists of devices change with GPU firmware.',
+  },
+  {
     name: 'gpu-mode',
     scope: 'gpu',
     sentence:
@@ -73,6 +79,12 @@ export const limits: readonly Limit[] = [
     scope: 'vtpm',
     sentence:
       'Behind a paravisor the processor measures the cloud’s paravisor and not your image: its vTPM, and so the cloud, is trusted for the rest.',
+  },
+  {
+    name: 'second-path-machine',
+    scope: 'vtpm',
+    sentence:
+      'A second path’s TPM answered your nonce, and its key has a certificate: that it sits in this very machine is not proved.',
   },
   {
     name: 'event-data',
