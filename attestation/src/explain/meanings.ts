@@ -8,7 +8,15 @@ const binding = {
   session: 'it is bound to the session whose keys this site was sent',
   gpu: 'the GPUs are there that the policy requires, or their absence is said and bound',
   binding: 'the hardware signed this nonce, this session and this GPU evidence together',
-  devices: 'no device is shown twice',
+  vendors: 'processor, TPM and devices are all genuine, or all simulated',
+  'gpu-digest': 'the devices shown are those that the processor vouched for',
+  'devices-named': 'every device has a name',
+  'device-count': 'as many GPUs and switches are there as the policy says',
+  'devices-distinct': 'no device is shown twice',
+  'switch-pairing': 'GPUs in protected PCIe mode and switches name each other, and no others',
+  'second-opinion': 'NVIDIA’s own service agrees, where the policy asks for it',
+  'second-path': 'a TPM’s quote is there where the policy wants one, and only there',
+  'paths-agree': 'processor and TPM vouch for the same nonce, session and GPU evidence',
   machine: 'processor and GPUs stand on the list together, as one machine',
 } as const;
 
@@ -25,8 +33,8 @@ const snp = {
   'reported-tcb': 'the key was derived for the firmware that the report names',
   'chip-id': 'report and certificate are of one chip',
   signature: 'the signature over the report verifies',
-  revocation: 'no certificate of the chain is on its issuer’s list',
-  'revocation-known': 'that list is no older than the policy allows',
+  revocation: 'no certificate of the chain is on a list of its issuer, and a list is in date',
+  'revocation-known': 'revocation was checked, with lists no older than the policy allows',
   'product-accepted': 'the policy accepts this product',
   'signer-accepted': 'the policy accepts this kind of key',
   'chip-accepted': 'the chip is on the policy’s list of machines',
@@ -50,10 +58,121 @@ const snp = {
   'guest-svn': 'the guest’s security version is at or above that entry’s',
 } as const;
 
-const meanings: ReadonlyMap<string, string> = new Map(Object.entries({ ...snp, ...binding }));
+const tdx = {
+  'quote-format': 'the quote is one of TDX, of a known version, with lengths that agree and zero where it must be zero',
+  'quote-padding': 'behind the quote there is nothing, or zeros',
+  pck: 'the platform’s certificate can be read, with every member of Intel’s extension',
+  'qe-report-signature': 'the platform’s key signed the report of the quoting enclave',
+  'qe-report-data': 'the quoting enclave vouches for the key that signed the quote',
+  'quote-signature': 'the signature over the quote verifies',
+  'tcb-info': 'Intel signed the TCB info, under the quote’s own root',
+  'tcb-info-current': 'the TCB info is in date',
+  'qe-identity': 'Intel signed the identity of the quoting enclave, under the quote’s own root',
+  'qe-identity-current': 'that identity is in date',
+  'crl-chain': 'the chain given with the revocation list is the quote’s',
+  'tcb-info-platform': 'the TCB info is of this family of platforms',
+  'platform-tcb': 'Intel knows a level that the platform reaches',
+  'tdx-module': 'the TDX module is one that Intel knows',
+  'qe-enclave': 'the quoting enclave is the one of Intel’s identity',
+  'tcb-status': 'Intel has not revoked platform, module or quoting enclave; the note says its verdict',
+  'event-log': 'the event log leads to the registers that were signed',
+  'collateral-known': 'Intel’s words are there, and no older than the policy allows',
+  'tcb-evaluation': 'they are of an evaluation at or above the policy’s floor',
+  'tcb-accepted': 'Intel calls all parts up to date, or the policy waives each advisory by name',
+  'platform-accepted': 'the platform is on the policy’s list of machines',
+  'module-accepted': 'the TDX module is on the policy’s list, from the signer that it names',
+  'td-tcb-order': 'the module of now is not behind the one under which the TD was started',
+  'td-debug': 'debugging is off',
+  'td-attributes': 'the TD’s attributes are as the policy wants them, none unknown',
+  xfam: 'the TD’s extended processor state is one that the policy names',
+  mrtd: 'the code is on the site’s list, from the vendor that the entry names',
+  rtmr0: 'the firmware’s register is that entry’s',
+  rtmr1: 'the boot loader’s and kernel’s register is that entry’s',
+  rtmr2: 'the command line’s and initial file system’s register is that entry’s',
+  rtmr3: 'the register of what runs after boot is that entry’s',
+  'mr-config-id': 'the configuration id is that entry’s',
+  'mr-owner': 'the owner is that entry’s',
+  'mr-owner-config': 'the owner’s configuration is that entry’s',
+  'mr-service-td': 'the bound service TDs are that entry’s',
+} as const;
 
-/** For a step's name, with or without a device's prefix (`gpu-0/signature`); undefined for a name that nobody described. */
+const tpm = {
+  'tpm-quote': 'the bytes are a TPM’s quote, whole, with nothing behind',
+  'ak-key': 'the key that signs quotes can be read, and is not weak',
+  'ak-chain': 'hardware attested to that key, or its certificate ends in a root that is trusted',
+  'ak-validity': 'every certificate of that key is within its dates',
+  'ak-revocation': 'no certificate of that key is on a list of its issuer',
+  'tpm-signature': 'the signature over the quote verifies',
+  'tpm-nonce': 'the quote answers exactly this appraisal',
+  'pcr-bank': 'the quote is over one bank of registers',
+  'pcr-values': 'the register values shown are those that were quoted',
+  'pcr-event-log': 'the event log leads to the registers that were quoted',
+  'tpm-fresh': 'the quote’s nonce was judged',
+  'ak-origin': 'the key is vouched for in the way that the policy wants',
+  'ak-strength': 'the key is no weaker than the policy’s floor',
+  'pcr-selection': 'exactly the registers of an accepted image were quoted',
+  'pcr-image': 'every register is as one accepted image has it',
+  'secure-boot': 'Secure Boot is on, by what is attested or logged',
+  console: 'the host has no console to the guest, by what is attested',
+} as const;
+
+const azure = {
+  'hcl-format': 'the paravisor’s report has sizes and versions that are known',
+  'td-report': 'the TDREPORT in it is of these claims, and consistent',
+  'hcl-claims': 'the paravisor’s claims can be read, and name one key',
+  'hcl-binding': 'the processor signed the hash of exactly these claims',
+  'hcl-hardware': 'the processor’s own report or quote is authentic',
+  'hcl-key': 'the vTPM’s key is the one that the processor vouches for',
+} as const;
+
+/** Of one GPU or switch; some names are also the processor's, and mean something else there. */
+const device = {
+  'report-format': 'the device’s report has its own lengths and nothing behind, no field twice',
+  certificates: 'each certificate of the device can be read',
+  chain: 'the device’s chain ends in NVIDIA’s root that is pinned in this program',
+  validity: 'every certificate of the device is within its dates',
+  device: 'certificate and report are of a device that is known, and of the kind shown',
+  signature: 'the signature over the device’s report verifies',
+  fwid: 'the device’s key was made for the firmware that its report names',
+  nonce: 'the device answers the nonce that is derived from this site’s',
+  rims: 'the reference manifests can be read',
+  'driver-rim-signature': 'the driver’s manifest is signed, in the one form that is accepted',
+  'vbios-rim-signature': 'the VBIOS’s manifest is signed, in the one form that is accepted',
+  'driver-rim-chain': 'the signer of the driver’s manifest is NVIDIA’s',
+  'vbios-rim-chain': 'the signer of the VBIOS’s manifest is NVIDIA’s',
+  'driver-rim-validity': 'that signer is valid at the time that the policy names',
+  'vbios-rim-validity': 'that signer is valid at the time that the policy names',
+  'driver-rim-version': 'the manifest is of the driver that the report names',
+  'vbios-rim-version': 'the manifest is of the VBIOS that the report names',
+  'driver-measurements': 'every measurement is as the driver’s manifest says',
+  'vbios-measurements': 'every measurement is as the VBIOS’s manifest says',
+  'rim-overlap': 'no measurement is spoken for by both manifests',
+  ocsp: 'NVIDIA’s answers about certificates can be read',
+  'ocsp-answers': 'at least one of them is about this evidence',
+  revocation: 'every answer about the device’s certificates says good',
+  'driver-rim-revocation': 'every answer about the signer of the driver’s manifest says good',
+  'vbios-rim-revocation': 'every answer about the signer of the VBIOS’s manifest says good',
+  'nonce-known': 'the device’s nonce was checked',
+  measured: 'the device was compared with all its manifests',
+  'same-vendor': 'device and manifests are all genuine, or all simulated',
+  'firmware-identity': 'the report names its firmware, or the policy waives that for this driver',
+  'revocation-known': 'every certificate that must have a good answer has one',
+  'revocation-age': 'no answer is older than the policy allows',
+  'revocation-nonce': 'the answers were made for this appraisal, where the policy asks for it',
+  'device-accepted': 'the policy accepts this architecture and model',
+  'ueid-accepted': 'this very device is on the policy’s list',
+  'driver-accepted': 'the driver is on the policy’s list, at or above its floor',
+  'vbios-accepted': 'the VBIOS is on the policy’s list',
+  mode: 'the device is in a mode that the policy accepts',
+  'unknown-fields': 'the report holds no field without a known meaning, but those that the policy names',
+} as const;
+
+const meanings: ReadonlyMap<string, string> = new Map(Object.entries({ ...tdx, ...azure, ...tpm, ...snp, ...binding }));
+const ofDevices: ReadonlyMap<string, string> = new Map(Object.entries(device));
+
+/** For a step's name, with or without a part's prefix (`gpu-0/signature`, `tpm/ak-key`); undefined for a name that nobody described. */
 export function meaningOf(step: string): string | undefined {
-  const { length } = step.split('/', 1)[0] ?? '';
-  return meanings.get(step) ?? meanings.get(step.slice(length + 1));
+  const [, prefix, name] = /^([a-z]+(?:-\d+)?)\/(.+)$/.exec(step) ?? [];
+  if (prefix === undefined || name === undefined) return meanings.get(step) ?? ofDevices.get(step);
+  return /^(?:gpu|switch|device)-/.test(prefix) ? ofDevices.get(name) : meanings.get(name);
 }
