@@ -61,6 +61,7 @@ const groups: readonly Group[] = [
     commands: [
       ['wardround evidence inspect --kind snp --report FILE --cert FILE', 'is this report genuine?'],
       ['wardround evidence verify BUNDLE.json --policy POLICY.yaml --nonce HEX', 'would this policy accept it?'],
+      ['wardround evidence replay RECORD.json', 'judge a saved appraisal again, as of its day'],
       ['wardround study status ID --export DIR', 'take the records of a study with you'],
       ['wardround audit verify DIR', 'prove, offline, everything that was signed'],
     ],

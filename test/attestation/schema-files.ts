@@ -2,13 +2,14 @@
 import { join, resolve } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { collateralIndexJsonSchema } from '@wardround/attestation/collateral/schema';
-import { evidenceJsonSchema, policyJsonSchema } from '@wardround/attestation/schemas';
+import { appraisalRecordJsonSchema, evidenceJsonSchema, policyJsonSchema } from '@wardround/attestation/schemas';
 
 export const docsFolder = resolve(import.meta.dirname, '../../docs');
 
 const schemas = {
   'evidence.schema.json': evidenceJsonSchema(),
   'attestation-policy.schema.json': policyJsonSchema(),
+  'appraisal-record.schema.json': appraisalRecordJsonSchema(),
   'collateral-index.schema.json': collateralIndexJsonSchema(),
 };
 

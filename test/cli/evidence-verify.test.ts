@@ -1,5 +1,5 @@
 // `wardround evidence verify`: 0 accepted, 10 not authentic, 20 authentic but not accepted, 2 unreadable; tried with the simulated vendor.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -113,5 +113,47 @@ describe('wardround evidence verify', () => {
       document: { error: { code: 'policy-invalid' } },
     });
     expect(await verify({ answer: 'xyz' })).toMatchObject({ status: 2, document: { error: { code: 'hex-invalid' } } });
+  });
+});
+
+describe('wardround evidence replay', () => {
+  const record = join(folder, 'record.json');
+  const replay = async (path: string): Promise<{ status: number | null; stdout: string }> =>
+    await wardround(['evidence', 'replay', path, '--json']);
+
+  it('judges a saved appraisal the same again, and nothing is overwritten', async () => {
+    expect(await verify({ extra: ['--save', record] })).toMatchObject({ status: 0 });
+    const { status, stdout } = await replay(record);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      kind: 'AppraisalReplay',
+      same: true,
+      steps: [],
+      report: { accepted: true },
+    });
+    expect(await verify({ extra: ['--save', record] })).toMatchObject({
+      status: 2,
+      document: { error: { code: 'file-unwritable' } },
+    });
+  });
+
+  it('exits as verify does for a refusal, and 30 where another outcome is recorded', async () => {
+    const refused = join(folder, 'refused.json');
+    expect(await verify({ policy: 'other-code.yaml', extra: ['--save', refused] })).toMatchObject({ status: 20 });
+    expect(await replay(refused)).toMatchObject({ status: 20 });
+    const edited = join(folder, 'edited.json');
+    writeFileSync(edited, readFileSync(refused, 'utf8').replace('"accepted":false', '"accepted":true'));
+    const { status, stdout } = await replay(edited);
+    expect(status).toBe(30);
+    expect(JSON.parse(stdout)).toMatchObject({ same: false, differing: ['accepted'] });
+    expect((await wardround(['evidence', 'replay', edited])).stdout).toContain('ANOTHER OUTCOME');
+  });
+
+  it('exits 2 for what is no record, and for a mirror that is not there', async () => {
+    expect(await replay(join(folder, 'bundle.json'))).toMatchObject({ status: 2 });
+    expect(await verify({ extra: ['--mirror', join(folder, 'nowhere')] })).toMatchObject({
+      status: 2,
+      document: { error: { code: 'collateral-missing' } },
+    });
   });
 });

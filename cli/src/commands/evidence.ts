@@ -1,22 +1,20 @@
 // `wardround evidence`: is this report genuine (inspect), and would this site's policy accept this bundle (verify)? No network, no trust.
 import type { Command } from 'commander';
-import { parseLimitedJson } from '@wardround/protocol/canonical-json';
-import { toBase64Url } from '@wardround/protocol/bytes';
 import { WardroundError } from '@wardround/protocol/errors';
-import { evidenceLimits, parseEvidence } from '@wardround/attestation/evidence';
-import { readArmoured } from '@wardround/attestation/x509/pem';
-import { parsePolicy } from '@wardround/attestation/policy/policy';
+import { isSameOutcome, recordOf, replayRecord } from '@wardround/attestation/appraisal-record';
+import type { VerificationReport } from '@wardround/attestation/verifier';
 import { verifyEnclave } from '@wardround/attestation/verifier';
 import { createOutput } from '../output.ts';
-import { hex32, instantOf, readAll, readBytes } from '../evidence/files.ts';
+import { instantOf } from '../evidence/files.ts';
 import { type Inspected, kindNames, kindOf } from '../evidence/kinds.ts';
 import { type Given, Inputs, dashed, inspectOptions, optionNames, requireAccepted } from '../evidence/options.ts';
-import { inspectionText, verificationText } from '../evidence/text.ts';
+import { appraisalInput } from '../evidence/appraisal-input.ts';
+import { programVersion, readRecord, saveRecord } from '../evidence/record-file.ts';
+import { inspectionText, replayText, verificationText } from '../evidence/text.ts';
 import { ExitCode } from '../exit-code.ts';
-import { readYamlFile } from '../yaml-file.ts';
 
-/** 0: yes. 2: the input cannot be read. 10: not authentic. 20: authentic, but not what the policy accepts. */
-const status = { unreadable: 2, notAuthentic: 10, notAccepted: 20 } as const;
+/** 0: yes. 2: the input cannot be read. 10: not authentic. 20: authentic, but not what the policy accepts. 30: a replay with another outcome than recorded. */
+const status = { unreadable: 2, notAuthentic: 10, notAccepted: 20, otherOutcome: 30 } as const;
 
 interface InspectOptions extends Given {
   readonly kind: string;
@@ -30,6 +28,8 @@ interface VerifyOptions {
   readonly session?: string;
   readonly at?: string;
   readonly crl: readonly string[];
+  readonly mirror?: string;
+  readonly save?: string;
   readonly json?: true;
 }
 
@@ -46,11 +46,22 @@ export function addEvidenceCommands(program: Command): void {
     .requiredOption('--nonce <hex>', 'the nonce that the site asked with')
     .option('--session <hex>', 'digest of the SessionOpen it must be bound to (default: the one that the bundle names)')
     .option('--crl <file>', 'a revocation list of your own mirror, PEM or DER (may be repeated)', collect, [])
+    .option('--mirror <dir>', 'a directory of `wardround collateral`, judged together with what is in the bundle')
+    .option('--save <file>', 'write a record that `evidence replay` judges again; nothing is overwritten')
     .option('--at <time>', 'judge as of this instant (default: now)')
     .option('--json', 'print one JSON document')
     .action(
       async (bundle: string, options: VerifyOptions) =>
         await unreadableIs2(async () => await verifyBundle(bundle, options)),
+    );
+  evidence
+    .command('replay')
+    .description('judge a saved appraisal again, as of its instant and with its collateral: does the same come out?')
+    .argument('<record>', 'what `evidence verify --save` wrote')
+    .option('--json', 'print one JSON document')
+    .action(
+      async (path: string, options: { readonly json?: true }) =>
+        await unreadableIs2(async () => await replay(path, options.json === true)),
     );
 }
 
@@ -84,23 +95,31 @@ async function inspect(file: string | undefined, options: InspectOptions): Promi
   if (!inspected.inspection.authentic) throw new ExitCode(status.notAuthentic);
 }
 
-const crlFiles = { label: 'X509 CRL', maxInputBytes: 262_144, maxObjects: 64 } as const;
-
 async function verifyBundle(path: string, options: VerifyOptions): Promise<void> {
-  const evidence = parseEvidence(parseLimitedJson(await readBytes(path), evidenceLimits));
-  const policy = parsePolicy((await readYamlFile(options.policy)).value);
-  const crls = readArmoured(await readAll(options.crl), crlFiles);
-  const expected = {
-    nonce: hex32(options.nonce, '--nonce'),
-    sessionOpenDigest:
-      options.session === undefined ? evidence.binding.sessionOpen : hex32(options.session, '--session'),
-  };
-  const at = instantOf(options.at);
-  const mirror = crls.map((der) => ({ endorsement: { type: 'crl' as const, der: toBase64Url(der) }, mirroredAt: at }));
-  const report = verifyEnclave({ evidence, policy, expected, at, mirror });
+  const input = await appraisalInput(path, options);
+  const report = verifyEnclave(input);
+  if (options.save !== undefined) await saveRecord(options.save, recordOf(input, report, programVersion));
   createOutput(options.json === true).result(report, () => verificationText(report));
-  if (!report.authentic) throw new ExitCode(status.notAuthentic);
-  if (!report.accepted) throw new ExitCode(status.notAccepted);
+  exitWith(report);
+}
+
+async function replay(path: string, json: boolean): Promise<void> {
+  const record = await readRecord(path);
+  const replayed = replayRecord(record);
+  const same = isSameOutcome(replayed);
+  const { report, differing, steps } = replayed;
+  const { outcome, program } = record;
+  createOutput(json).result(
+    { kind: 'AppraisalReplay', same, differing, steps, recorded: outcome, program, report },
+    () => replayText(record, replayed),
+  );
+  if (!same) throw new ExitCode(status.otherOutcome);
+  exitWith(report);
+}
+
+function exitWith({ authentic, accepted }: VerificationReport): void {
+  if (!authentic) throw new ExitCode(status.notAuthentic);
+  if (!accepted) throw new ExitCode(status.notAccepted);
 }
 
 function requireReadable({ inspection, unreadable }: Inspected): void {

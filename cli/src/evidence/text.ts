@@ -1,9 +1,11 @@
 // Attestation results as a checklist that a person can read down: what was checked, how it came out, what the report says.
+import type { AppraisalRecord, Replayed } from '@wardround/attestation/appraisal-record';
 import type { SnpFields } from '@wardround/attestation/snp/inspect';
 import { adviceFor } from '@wardround/attestation/explain/advice';
 import { meaningOf } from '@wardround/attestation/explain/meanings';
 import type { Step } from '@wardround/attestation/steps';
 import type { VerificationReport } from '@wardround/attestation/verifier';
+import { printable } from '../output.ts';
 import { nvidiaFieldLines } from './inspect-nvidia.ts';
 import { tdxFieldLines } from './inspect-tdx.ts';
 import { tpmFieldLines } from './inspect-tpm.ts';
@@ -82,6 +84,35 @@ export function verificationText(report: VerificationReport): string {
     ...(tpm === null ? [] : ['', ...tpmFieldLines(tpm)]),
     ...devices.flatMap((device) => ['', ...nvidiaFieldLines(device)]),
   ]);
+}
+
+/** What was recorded, what comes out now, and where they differ. */
+export function replayText({ at, outcome, program }: AppraisalRecord, { report, differing, steps }: Replayed): string {
+  const same = differing.length === 0 && steps.length === 0;
+  const word = ({ authentic, accepted }: Pick<VerificationReport, 'authentic' | 'accepted'>): string =>
+    accepted ? 'ACCEPTED' : authentic ? 'NOT ACCEPTED' : 'NOT AUTHENTIC';
+  const of = (step: Replayed['steps'][number]['recorded']): string =>
+    step === null ? 'no such step' : `${step.status}${step.code === undefined ? '' : ` [${step.code}]`}`;
+  return [
+    same
+      ? 'THE SAME OUTCOME as recorded, step by step.'
+      : 'ANOTHER OUTCOME than recorded: the record was edited, or this version judges otherwise.',
+    `  judged as of  ${at}`,
+    `  recorded      ${word(outcome)}, by ${printable(program)}`,
+    `  now           ${word(report)}`,
+    ...section(
+      'differing',
+      differing.map((member) => `  ${member}`),
+    ),
+    ...section(
+      'steps that came out otherwise',
+      steps.map(
+        ({ name, recorded, replayed }) => `  ${printable(name)}: recorded ${of(recorded)}, now ${of(replayed)}`,
+      ),
+    ),
+    '',
+    verificationText(report),
+  ].join('\n');
 }
 
 function section(heading: string, lines: readonly string[]): readonly string[] {
