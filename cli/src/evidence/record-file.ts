@@ -1,10 +1,16 @@
 // Records of appraisals as files: canonical JSON, whole or not at all, and never over another.
+import { readFileSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
 import { canonicalJson } from '@wardround/protocol/canonical-json';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { AppraisalRecord } from '@wardround/attestation/appraisal-record';
 import { parseAppraisalRecord, recordLimits } from '@wardround/attestation/appraisal-record';
-import manifest from '../../package.json' with { type: 'json' };
+
+const manifest = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')));
 
 /** Which program judges. */
 export const programVersion = `wardround ${manifest.version}`;
