@@ -91,9 +91,7 @@ for (const kind of Object.keys(documentKinds)) {
   }
   rows.push([kind, `${maxBytes / 1024}`, `${maxValues}`, worst.milliseconds.toFixed(1), worst.name]);
 }
-console.log(
-  `On ${machineInWords()}; one thread; the least of three readings, milliseconds of processor time.\n`,
-);
+console.log(`On ${machineInWords()}; one thread; the least of three readings, milliseconds of processor time.\n`);
 console.log(
   markdownTable([['kind', 'KiB at most', 'values at most', 'ms', 'of the shapes tried the costliest'], ...rows]),
 );
