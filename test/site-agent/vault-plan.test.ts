@@ -122,12 +122,6 @@ const refused: readonly {
     plan: (plan) => ({ ...plan, encoding: { ...plan.encoding, update: { ...plan.encoding.update, ring: 'z2pow64' } } }),
   },
   {
-    name: 'wants a GPU',
-    code: 'plan-unsupported',
-    where: 'attestation.gpu',
-    plan: (plan) => ({ ...plan, attestation: { ...plan.attestation, gpu: 'required' } }),
-  },
-  {
     name: 'wants consent given with the approval',
     code: 'plan-unsupported',
     where: 'release.consent',
