@@ -28,16 +28,38 @@ export interface OpenedRim {
   readonly unverified: RimManifest;
 }
 
+/** One reading of one input, for every device that it may be about; the input is never changed. */
+const read = new WeakMap<RimInput, OpenedRim>();
+
 /** @throws WardroundError `xml-*`, `certificate-malformed`, `der-malformed`, `rim-malformed` */
 export function openRim(input: RimInput): OpenedRim {
+  const known = read.get(input);
+  if (known !== undefined) return known;
+  const rim = readRim(input);
+  read.set(input, rim);
+  return rim;
+}
+
+function readRim(input: RimInput): OpenedRim {
   const document = readXml(input.xml, rimLimits);
   const signature = readXmlSignature(document);
   const certificates = signature.certificates.map(parseCertificate);
   return { input, signature, certificates, unverified: readManifest(document.root) };
 }
 
+/** What was verified once is not verified again: a manifest is first chosen and then appraised, by each device of a bundle. Failures are not kept. */
+const verified = new WeakMap<OpenedRim, RimManifest>();
+
 /** The manifest that the first certificate's key signed. @throws WardroundError `xml-signature`, `rim-malformed` */
-export function verifyRimSignature({ signature, certificates }: OpenedRim): RimManifest {
+export function verifyRimSignature(rim: OpenedRim): RimManifest {
+  const known = verified.get(rim);
+  if (known !== undefined) return known;
+  const manifest = openSigned(rim);
+  verified.set(rim, manifest);
+  return manifest;
+}
+
+function openSigned({ signature, certificates }: OpenedRim): RimManifest {
   const [signer] = certificates;
   if (signer === undefined) throw new WardroundError('rim-malformed', 'a manifest without its signer’s certificate');
   return readManifest(verifyXmlSignature(signature, signer.publicKey, rimLimits));
@@ -73,8 +95,8 @@ export function verifyRim(
   input: RimInput,
   { roots, at }: { readonly roots: readonly NvidiaRoot[]; readonly at: Date },
 ): { readonly manifest: RimManifest; readonly chain: NvidiaChain } {
-  const opened = openRim(input);
-  const chain = verifyRimChain(opened, roots);
+  const rim = openRim(input);
+  const chain = verifyRimChain(rim, roots);
   requireValidAt(chain, at);
-  return { manifest: verifyRimSignature(opened), chain };
+  return { manifest: verifyRimSignature(rim), chain };
 }
