@@ -9,7 +9,7 @@ import { root, rooms } from '../architecture/imports.ts';
 export function withoutGuard(guard: Guard): { root: string; remove: () => void } {
   const copy = copyOfCheckout();
   try {
-    replaceOnce(copy, guard);
+    for (let each: Guard | undefined = guard; each !== undefined; each = each.also) replaceOnce(copy, each);
   } catch (error) {
     rmSync(copy, { recursive: true, force: true });
     throw error;
