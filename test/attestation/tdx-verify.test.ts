@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { concatBytes, copyBytes, sha256, toHex, utf8 } from '@wardround/protocol/bytes';
 import { derElement, derSequence } from '@wardround/attestation/simulated/der-writer';
-import type { EcKeyPair, IntelCertificateRequest } from '@wardround/attestation/simulated/intel/certificates';
+import type { IntelCertificateRequest } from '@wardround/attestation/simulated/intel/certificates';
+import type { EcKeyPair } from '@wardround/attestation/simulated/ec-certificates';
 import { generateP256, intelUsages } from '@wardround/attestation/simulated/intel/certificates';
 import {
   platformLevelText,

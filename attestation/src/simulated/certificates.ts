@@ -17,6 +17,7 @@ import type { JsonName } from '@peculiar/x509';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { copyBytes } from '@wardround/protocol/bytes';
 import { readAll, readSingle } from '../x509/der.ts';
+import type { KeyPair } from './secret-file.ts';
 import { derBitString, derInteger, derSequence } from './der-writer.ts';
 
 export interface Validity {
@@ -47,10 +48,7 @@ export interface CertificateRequest {
 
 export type SigningAlgorithm = 'pssSha384' | 'pssSha256' | 'pkcs1Sha384';
 
-export interface RsaKeyPair {
-  readonly publicKey: KeyObject;
-  readonly privateKey: KeyObject;
-}
+export type RsaKeyPair = KeyPair;
 
 export const authorityUsages = {
   intermediate: KeyUsageFlags.keyCertSign,
@@ -66,7 +64,8 @@ const algorithms = {
 /** Says in every certificate what this is. */
 const organisation = 'wardround simulated silicon, proves nothing';
 
-function nameOf(commonName: string): JsonName {
+/** What every certificate of a simulated vendor calls somebody. */
+export function nameOf(commonName: string): JsonName {
   return [{ O: [organisation] }, { CN: [commonName] }];
 }
 
@@ -143,7 +142,7 @@ export async function signCrl(request: CrlRequest): Promise<Bytes> {
   return copyBytes(new Uint8Array(crl.rawData));
 }
 
-function asExtension({ oid, value, critical }: ExtraExtension): Extension {
+export function asExtension({ oid, value, critical }: ExtraExtension): Extension {
   return new Extension(oid, critical ?? false, copyBytes(value));
 }
 

@@ -1,16 +1,13 @@
 // A simulated vendor and its chips as JSON, so that another process can load them. Secrets and endorsements are separate objects:
 // the one stays with the (simulated) hardware, the other travels with evidence.
-import { createPrivateKey, createPublicKey } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
 import * as z from 'zod';
 import { base64UrlSchema, instantSchema, sha256Schema } from '@wardround/protocol/documents/primitives';
-import { copyBytes, fromBase64Url, fromHex, toBase64Url, toHex } from '@wardround/protocol/bytes';
-import { WardroundError } from '@wardround/protocol/errors';
+import { fromBase64Url, fromHex, toBase64Url, toHex } from '@wardround/protocol/bytes';
 import { snpProducts } from '../snp/product.ts';
-import type { RsaKeyPair } from './certificates.ts';
 import { SimulatedChip } from './chip.ts';
 import { SimulatedVendor } from './vendor.ts';
 import { randomBytes } from 'node:crypto';
+import { exportKey, importPair, readSimulatedFile } from './secret-file.ts';
 
 const level = z.int().min(0).max(255);
 const certificate = base64UrlSchema(8_192);
@@ -70,7 +67,7 @@ export function exportChipSecret(chip: SimulatedChip): ChipSecret {
 
 /** @throws WardroundError `simulated-file-invalid` */
 export function importChipSecret(value: unknown): SimulatedChip {
-  const secret = read(chipSecretSchema, value);
+  const secret = readSimulatedFile(chipSecretSchema, value);
   const { fmc, ...older } = secret.tcb;
   return new SimulatedChip({
     product: secret.product,
@@ -96,7 +93,7 @@ export function exportVendorSecret(vendor: SimulatedVendor): VendorSecret {
 
 /** @throws WardroundError `simulated-file-invalid` */
 export function importVendorSecret(value: unknown): SimulatedVendor {
-  const secret = read(vendorSecretSchema, value);
+  const secret = readSimulatedFile(vendorSecretSchema, value);
   return new SimulatedVendor({
     product: secret.product,
     at: new Date(secret.at),
@@ -120,32 +117,5 @@ export async function endorse(vendor: SimulatedVendor, chip: SimulatedChip): Pro
 
 /** @throws WardroundError `simulated-file-invalid` */
 export function parseSimulatedEndorsements(value: unknown): SimulatedEndorsements {
-  return read(simulatedEndorsementsSchema, value);
-}
-
-/** The error names the path and never the value: it may be a secret. */
-function read<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [first] = result.error.issues;
-  throw new WardroundError('simulated-file-invalid', 'not a file of the simulated platform', {
-    where: first === undefined || first.path.length === 0 ? '$' : first.path.map(String).join('.'),
-    expected: first?.message ?? 'the format that wardround writes',
-  });
-}
-
-function exportKey(key: KeyObject): string {
-  return toBase64Url(copyBytes(key.export({ type: 'pkcs8', format: 'der' })));
-}
-
-function importPair(text: string): RsaKeyPair {
-  try {
-    const secret = createPrivateKey({ key: Buffer.from(fromBase64Url(text)), type: 'pkcs8', format: 'der' });
-    return { privateKey: secret, publicKey: createPublicKey(secret) };
-  } catch {
-    // The cause is left out on purpose: it may quote the key.
-    throw new WardroundError('simulated-file-invalid', 'not a private key of the simulated platform', {
-      expected: 'PKCS #8',
-    });
-  }
+  return readSimulatedFile(simulatedEndorsementsSchema, value);
 }

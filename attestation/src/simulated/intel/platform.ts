@@ -1,7 +1,7 @@
 // A simulated platform: a certified key, a quoting enclave, and quotes signed by them. It proves nothing about hardware.
 import type { Bytes } from '@wardround/protocol/bytes';
 import { utf8 } from '@wardround/protocol/bytes';
-import type { EcKeyPair } from './certificates.ts';
+import type { EcKeyPair } from '../ec-certificates.ts';
 import { generateP256 } from './certificates.ts';
 import type { PckValues } from './pck-extension.ts';
 import type { QeFields, QuoteFields, TdFields } from './quote.ts';

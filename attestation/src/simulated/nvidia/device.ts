@@ -4,7 +4,7 @@ import { randomBytes, sign } from 'node:crypto';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { concatBytes, fromHex } from '@wardround/protocol/bytes';
 import type { NvidiaKind } from '../../nvidia/device.ts';
-import type { EcKeyPair } from './certificates.ts';
+import type { EcKeyPair } from '../ec-certificates.ts';
 import type { NvidiaReportFields, OpaqueEntry } from './report.ts';
 import { encodeNvidiaReport, gpuOpaque, simulatedMeasurement, switchOpaque } from './report.ts';
 

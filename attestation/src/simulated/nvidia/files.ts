@@ -1,17 +1,14 @@
 // The simulated NVIDIA and its devices as JSON, so that another process can load them. Secrets and endorsements are separate objects: the one
 // stays with the (simulated) hardware, the other travels with evidence.
-import { createPrivateKey, createPublicKey } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
 import * as z from 'zod';
 import { base64UrlSchema, instantSchema, sha256Schema } from '@wardround/protocol/documents/primitives';
-import { copyBytes, fromBase64Url, fromHex, toBase64Url, toHex } from '@wardround/protocol/bytes';
-import { WardroundError } from '@wardround/protocol/errors';
+import { fromBase64Url, fromHex, toBase64Url, toHex } from '@wardround/protocol/bytes';
 import { openRim } from '../../nvidia/rim/verify.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
-import type { EcKeyPair } from './certificates.ts';
 import { SimulatedNvidiaDevice } from './device.ts';
 import type { Authority, NvidiaAuthorities } from './vendor.ts';
 import { SimulatedNvidia } from './vendor.ts';
+import { exportKey, importPair, readSimulatedFile } from '../secret-file.ts';
 
 const certificate = base64UrlSchema(8_192);
 const privateKey = base64UrlSchema(8_192);
@@ -72,7 +69,7 @@ export function exportNvidiaDevice(device: SimulatedNvidiaDevice): NvidiaDeviceS
 
 /** @throws WardroundError `simulated-file-invalid` */
 export function importNvidiaDevice(value: unknown): SimulatedNvidiaDevice {
-  const secret = read(nvidiaDeviceSecretSchema, value);
+  const secret = readSimulatedFile(nvidiaDeviceSecretSchema, value);
   return new SimulatedNvidiaDevice({
     kind: secret.device,
     driver: secret.driver,
@@ -102,7 +99,7 @@ export function exportNvidiaVendor(vendor: SimulatedNvidia): NvidiaVendorSecret 
 
 /** @throws WardroundError `simulated-file-invalid` */
 export function importNvidiaVendor(value: unknown): SimulatedNvidia {
-  const secret = read(nvidiaVendorSecretSchema, value);
+  const secret = readSimulatedFile(nvidiaVendorSecretSchema, value);
   const own = (part: z.infer<typeof authority>): Authority => {
     const der = fromBase64Url(part.certificate);
     return { certificate: der, key: importPair(part.privateKey), name: parseCertificate(der).commonName };
@@ -151,32 +148,5 @@ function rimIdOf(role: 'driver' | 'vbios' | 'switch', version: string): string {
 
 /** @throws WardroundError `simulated-file-invalid` */
 export function parseNvidiaEndorsements(value: unknown): NvidiaEndorsements {
-  return read(nvidiaEndorsementsSchema, value);
-}
-
-/** The error names the path and never the value: it may be a secret. */
-function read<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [first] = result.error.issues;
-  throw new WardroundError('simulated-file-invalid', 'not a file of the simulated platform', {
-    where: first === undefined || first.path.length === 0 ? '$' : first.path.map(String).join('.'),
-    expected: first?.message ?? 'the format that wardround writes',
-  });
-}
-
-function exportKey(key: KeyObject): string {
-  return toBase64Url(copyBytes(key.export({ type: 'pkcs8', format: 'der' })));
-}
-
-function importPair(text: string): EcKeyPair {
-  try {
-    const secret = createPrivateKey({ key: Buffer.from(fromBase64Url(text)), type: 'pkcs8', format: 'der' });
-    return { privateKey: secret, publicKey: createPublicKey(secret) };
-  } catch {
-    // The cause is left out on purpose: it may quote the key.
-    throw new WardroundError('simulated-file-invalid', 'not a private key of the simulated platform', {
-      expected: 'PKCS #8',
-    });
-  }
+  return readSimulatedFile(nvidiaEndorsementsSchema, value);
 }

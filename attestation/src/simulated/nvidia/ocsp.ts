@@ -6,7 +6,7 @@ import { concatBytes, copyBytes, fromHex, utf8 } from '@wardround/protocol/bytes
 import { readAll, readSingle } from '../../x509/der.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
 import { derBitString, derElement, derSequence } from '../der-writer.ts';
-import type { EcKeyPair } from './certificates.ts';
+import type { EcKeyPair } from '../ec-certificates.ts';
 
 export interface OcspFields {
   /** The certificate that the answer is about, DER, and its issuer's. */

@@ -4,7 +4,7 @@ import { sign } from 'node:crypto';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { sha384, utf8 } from '@wardround/protocol/bytes';
 import { xmlAlgorithms } from '../../xml/signature.ts';
-import type { EcKeyPair } from './certificates.ts';
+import type { EcKeyPair } from '../ec-certificates.ts';
 import { simulatedMeasurement } from './report.ts';
 
 export interface RimMeasurement {
