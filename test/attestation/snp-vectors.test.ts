@@ -6,44 +6,16 @@ import { parseCrl } from '@wardround/attestation/x509/crl';
 import type { SnpInspection } from '@wardround/attestation/snp/inspect';
 import { inspectSnp } from '@wardround/attestation/snp/inspect';
 import { tcbOrder } from '@wardround/attestation/snp/tcb';
+import type { SnpSample } from './expected.ts';
+import { snpSampleSchema } from './expected.ts';
 import { haveVectors, vector } from './vectors.ts';
 
-const expectedSchema = z.array(
-  z.looseObject({
-    report: z.string(),
-    cert: z.string(),
-    certValidFrom: z.string(),
-    certValidTo: z.string(),
-    certExt: z.looseObject({ product: z.string(), hwid: z.string().optional(), csp: z.string().optional() }),
-    version: z.int(),
-    guest_svn: z.int(),
-    policy: z.string(),
-    vmpl: z.int(),
-    plat_info: z.string(),
-    signing_key: z.int(),
-    report_data: z.string(),
-    measurement: z.string(),
-    host_data: z.string(),
-    id_key_digest: z.string(),
-    report_id: z.string(),
-    reported_tcb: z.string(),
-    current_tcb: z.string(),
-    committed_tcb: z.string(),
-    launch_tcb: z.string(),
-    cpuid: z.string(),
-    chip_id: z.string(),
-    cur_build: z.string(),
-    com_build: z.string(),
-    launch_mit: z.string(),
-    current_mit: z.string(),
-  }),
-);
-type Expected = z.infer<typeof expectedSchema>[number];
+type Expected = SnpSample;
 
 function samples(): readonly Expected[] {
   if (!haveVectors) return [];
   const text = Buffer.from(vector('expected.json')).toString('utf8');
-  return z.looseObject({ snp: expectedSchema }).parse(JSON.parse(text)).snp;
+  return z.looseObject({ snp: z.array(snpSampleSchema) }).parse(JSON.parse(text)).snp;
 }
 
 /** The chain of each product, from two independent copies. */

@@ -16,49 +16,11 @@ import {
   spoilAt,
   statusOf,
 } from './tdx-samples.ts';
+import type { TdxSample } from './expected.ts';
+import { tdxSampleSchema } from './expected.ts';
 import { haveVectors, vector } from './vectors.ts';
 
-const expectedSchema = z.array(
-  z.looseObject({
-    f: z.string(),
-    v: z.int(),
-    trailing: z.int(),
-    tee_tcb_svn: z.string(),
-    tee_tcb_svn2: z.string().optional(),
-    mrservicetd: z.string().optional(),
-    mrseam: z.string(),
-    seamattr: z.string(),
-    tdattr: z.string(),
-    xfam: z.string(),
-    mrtd: z.string(),
-    mrconfigid: z.string(),
-    rtmr: z.array(z.string()).length(4),
-    report_data: z.string(),
-    qe: z.looseObject({
-      cpusvn: z.string(),
-      miscselect: z.string(),
-      attributes: z.string(),
-      mrsigner: z.string(),
-      isvprodid: z.int(),
-      isvsvn: z.int(),
-    }),
-    pck: z.looseObject({
-      from: z.string(),
-      to: z.string(),
-      serial: z.string(),
-      ext: z.looseObject({
-        ppid: z.string(),
-        comp: z.array(z.int()),
-        pcesvn: z.int(),
-        cpusvn: z.string(),
-        pceid: z.string(),
-        fmspc: z.string(),
-        sgxType: z.string(),
-      }),
-    }),
-  }),
-);
-type Expected = z.infer<typeof expectedSchema>[number];
+type Expected = TdxSample;
 
 const sgxQuote = 'tdx/dcap-qvl/sgx_quote';
 /** Its 39 bytes after the quote are no padding: "extra bytes(only for testing purpose)". */
@@ -68,7 +30,7 @@ function samples(): readonly (readonly [string, Expected])[] {
   if (!haveVectors) return [];
   const file = z.looseObject({ tdx: z.array(z.looseObject({ f: z.string() })) });
   const { tdx } = file.parse(JSON.parse(Buffer.from(vector('expected.json')).toString('utf8')));
-  const quotes = expectedSchema.parse(tdx.filter(({ f }) => f !== sgxQuote));
+  const quotes = z.array(tdxSampleSchema).parse(tdx.filter(({ f }) => f !== sgxQuote));
   return quotes.map((sample) => [sample.f, sample]);
 }
 

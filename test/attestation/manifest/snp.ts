@@ -8,41 +8,11 @@ import { amdRoots } from '@wardround/attestation/roots';
 import { inspectSnp } from '@wardround/attestation/snp/inspect';
 import { tcbOrder } from '@wardround/attestation/snp/tcb';
 import { parseCrl } from '@wardround/attestation/x509/crl';
+import type { SnpSample } from '../expected.ts';
+import { snpSampleSchema } from '../expected.ts';
 import { vector } from '../vectors.ts';
 import type { Judged, Row } from './row.ts';
 import { judgedCall, judgedSteps, manifestTable, secondsAfter, textOf } from './row.ts';
-
-const sampleSchema = z.looseObject({
-  report: z.string(),
-  cert: z.string(),
-  certValidFrom: z.string(),
-  certValidTo: z.string(),
-  certExt: z.looseObject({ product: z.string(), hwid: z.string().optional(), csp: z.string().optional() }),
-  version: z.int(),
-  guest_svn: z.int(),
-  policy: z.string(),
-  vmpl: z.int(),
-  plat_info: z.string(),
-  signing_key: z.int(),
-  mask_chip: z.int(),
-  author_key_en: z.int(),
-  report_data: z.string(),
-  measurement: z.string(),
-  host_data: z.string(),
-  id_key_digest: z.string(),
-  report_id: z.string(),
-  reported_tcb: z.string(),
-  current_tcb: z.string(),
-  committed_tcb: z.string(),
-  launch_tcb: z.string(),
-  cpuid: z.string(),
-  chip_id: z.string(),
-  cur_build: z.string(),
-  com_build: z.string(),
-  launch_mit: z.string(),
-  current_mit: z.string(),
-});
-type Sample = z.infer<typeof sampleSchema>;
 
 interface Presented {
   readonly report: string;
@@ -63,14 +33,14 @@ function inspect({ report, certificates, crls = [], at }: Presented): Judged {
   );
 }
 
-function chainsOf({ certExt }: Sample): readonly string[] {
+function chainsOf({ certExt }: SnpSample): readonly string[] {
   const line = (certExt.product.split('-')[0] ?? '').toLowerCase();
   const vlek = certExt.csp !== undefined;
   const own = `snp/chains/ask_ark_${line}${vlek ? '_vlek' : line === 'turin' ? '_vcek' : ''}.pem`;
   return [own, `snp/chains/trustee_${line}_ask_ark_asvk.pem`];
 }
 
-function fieldsOf(sample: Sample, row: Readonly<Record<string, string>>): Record<string, unknown> {
+function fieldsOf(sample: SnpSample, row: Readonly<Record<string, string>>): Record<string, unknown> {
   const [family, model, stepping] = Buffer.from(sample.cpuid, 'hex');
   const product = sample.certExt.product.split('-')[0];
   const tcb = (hex: string): Record<string, number> => tcbOf(hex, product);
@@ -130,7 +100,7 @@ function littleEndian(hex: string): string {
 
 const kind = 'SEV-SNP report';
 
-function rowsOf(sample: Sample, row: Readonly<Record<string, string>>): readonly Row[] {
+function rowsOf(sample: SnpSample, row: Readonly<Record<string, string>>): readonly Row[] {
   const { report, cert, certValidFrom, certValidTo } = sample;
   const chains = chainsOf(sample);
   const common = { kind, file: report } as const;
@@ -318,7 +288,7 @@ function crlRows(): readonly Row[] {
 }
 
 export function snpRows(): readonly Row[] {
-  const samples = z.looseObject({ snp: z.array(sampleSchema) }).parse(JSON.parse(textOf('expected.json'))).snp;
+  const samples = z.looseObject({ snp: z.array(snpSampleSchema) }).parse(JSON.parse(textOf('expected.json'))).snp;
   const reports = manifestTable('report', 'cert').flatMap((row) => {
     const sample = samples.find(({ report }) => report === row['report']);
     if (sample === undefined) throw new Error(`${row['report'] ?? ''} is not in expected.json`);

@@ -2,49 +2,12 @@
 import { z } from 'zod';
 import type { TdxCollateral } from '@wardround/attestation/tdx/collateral';
 import { collateralOf, collateralOf2023, collateralOfOctober2025, inspectAt, quoteOf } from '../tdx-samples.ts';
+import type { TdxSample } from '../expected.ts';
+import { tdxSampleSchema } from '../expected.ts';
 import { vector } from '../vectors.ts';
 import type { Row } from './row.ts';
 import { judgedSteps, manifestTable, secondsAfter, textOf } from './row.ts';
 import { itemRow } from './snp.ts';
-
-const quoteSchema = z.looseObject({
-  f: z.string(),
-  v: z.int(),
-  trailing: z.int(),
-  tee_tcb_svn: z.string(),
-  tee_tcb_svn2: z.string().optional(),
-  mrservicetd: z.string().optional(),
-  mrseam: z.string(),
-  seamattr: z.string(),
-  tdattr: z.string(),
-  xfam: z.string(),
-  mrtd: z.string(),
-  mrconfigid: z.string(),
-  rtmr: z.array(z.string()).length(4),
-  report_data: z.string(),
-  qe: z.looseObject({
-    cpusvn: z.string(),
-    miscselect: z.string(),
-    attributes: z.string(),
-    mrsigner: z.string(),
-    isvprodid: z.int(),
-    isvsvn: z.int(),
-  }),
-  pck: z.looseObject({
-    from: z.string(),
-    to: z.string(),
-    ext: z.looseObject({
-      ppid: z.string(),
-      comp: z.array(z.int()),
-      pcesvn: z.int(),
-      cpusvn: z.string(),
-      pceid: z.string(),
-      fmspc: z.string(),
-      sgxType: z.string(),
-    }),
-  }),
-});
-type Quote = z.infer<typeof quoteSchema>;
 
 const sgxQuote = 'tdx/dcap-qvl/sgx_quote';
 /** Its 39 bytes after the quote are no padding: "extra bytes(only for testing purpose)". */
@@ -54,7 +17,7 @@ function littleEndian(hex: string): string {
   return `0x${Buffer.from(hex, 'hex').readBigUInt64LE().toString(16)}`;
 }
 
-function fieldsOf(sample: Quote, row: Readonly<Record<string, string>>): Record<string, unknown> {
+function fieldsOf(sample: TdxSample, row: Readonly<Record<string, string>>): Record<string, unknown> {
   const { ext, from, to } = sample.pck;
   if (!sample.mrtd.startsWith(row['MRTD (12 B)'] ?? '')) throw new Error('the manifest and expected.json differ');
   return {
@@ -101,7 +64,7 @@ function fieldsOf(sample: Quote, row: Readonly<Record<string, string>>): Record<
 
 const kind = 'TDX quote';
 
-function quoteRows(row: Readonly<Record<string, string>>, sample: Quote): readonly Row[] {
+function quoteRows(row: Readonly<Record<string, string>>, sample: TdxSample): readonly Row[] {
   const { f: file, pck } = sample;
   const always = file === withText ? ['quote-padding: tdx-quote-trailing'] : [];
   const at = (date: Date): Row['judge'] => {
@@ -312,7 +275,7 @@ export function tdxRows(): readonly Row[] {
     if (sample === undefined) throw new Error(`${row['quote'] ?? ''} is not in expected.json`);
     const whole = { rtmr: ['', '', '', ''], tee_tcb_svn: '', mrseam: '', seamattr: '', tdattr: '', xfam: '' };
     // The SGX quote has none of a TD's fields.
-    const parsed = quoteSchema.parse(
+    const parsed = tdxSampleSchema.parse(
       sample.f === sgxQuote ? { mrtd: '', mrconfigid: '', ...whole, ...sample } : sample,
     );
     return quoteRows(row, parsed);
