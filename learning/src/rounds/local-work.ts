@@ -1,0 +1,53 @@
+// A site's part of one round: from the base checkpoint and its own rows to the integers that it contributes. What it keeps for itself
+// (SCAFFOLD's variates, personal layers) becomes its state only when the receipt counts this contribution.
+import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
+import { WardroundError } from '@wardround/protocol/errors';
+import type { Tensor } from '@wardround/protocol/safetensors';
+import { type Stage, stageOf } from '@wardround/protocol/schedule';
+import type { Checkpoint } from '../checkpoint.ts';
+import type { Backend } from '../tfjs/backend.ts';
+import { updateLocally } from '../tfjs/local-update.ts';
+import type { SiteRows } from './site-rows.ts';
+import type { Integers } from './round-task.ts';
+
+export interface LocalRequest {
+  readonly backend: Backend;
+  readonly plan: StudyPlan;
+  /** The site's name in the roster. */
+  readonly site: string;
+  /** Of the study, from 1. */
+  readonly round: number;
+  readonly base: Checkpoint;
+  readonly data: SiteRows;
+  /** What the site kept of the last round that counted it; empty before. */
+  readonly kept: readonly Tensor[];
+  /** Instead of the plan's seeded order, for one training round: `simulate --batch-order` and tests. */
+  readonly batches?: Iterable<Uint32Array>;
+}
+
+export interface LocalContribution {
+  /** As the round's task lays them out. */
+  readonly integers: Integers;
+  /** The site's own state if this contribution is counted. */
+  readonly kept: readonly Tensor[];
+  /** Mean training loss, for the site's own log; null where nothing was trained. */
+  readonly loss: number | null;
+}
+
+export type StageRequest<T extends Stage['task']> = LocalRequest & { readonly stage: Extract<Stage, { task: T }> };
+
+/** @throws WardroundError those of the task; nothing is contributed then */
+export async function workLocally(request: LocalRequest): Promise<LocalContribution> {
+  const stage = stageOf(request.plan, request.round);
+  switch (stage.task) {
+    case 'update':
+      return await updateLocally({ ...request, stage });
+    case 'statistics':
+    case 'newton':
+    case 'evaluation':
+      throw new WardroundError('stage-unsupported', 'this version cannot carry out that kind of round', {
+        expected: 'update',
+        got: stage.task,
+      });
+  }
+}

@@ -1,0 +1,18 @@
+// A site's rows as learning takes them: encoded by the cohort contract, not standardised yet where statistics of all sites decide how.
+
+/** Row-major features (rows × the cohort's input columns). */
+export interface Rows {
+  readonly rows: number;
+  readonly features: Float32Array | Float64Array;
+  /** The label of each row: 0 or 1, a number, or the time of a survival label. */
+  readonly labels: Float32Array | Float64Array;
+  /** For a survival label only: 1 where the time ends with the event, 0 where it is censored. */
+  readonly events?: Float64Array;
+}
+
+export interface SiteRows {
+  readonly train: Rows;
+  readonly test: Rows;
+  /** Cells that were empty in the source, by input column, and rows that were dropped for them: for federated statistics. */
+  readonly missing: { readonly cells: Float64Array; readonly droppedRows: number };
+}
