@@ -19,11 +19,17 @@ export interface Standardisation {
   readonly scale: Float64Array<ArrayBuffer>;
 }
 
-export interface EncodedCohort {
+/** A site's rows as learning takes them (`SiteRows`): numbers as the data have them, nothing standardised. */
+export interface EncodedSite {
   readonly provenance: Provenance;
   readonly columns: readonly InputColumn[];
   readonly train: EncodedRows;
   readonly test: EncodedRows;
+  /** Empty cells of the table by input column, before any row was dropped, and the rows that were dropped for one. */
+  readonly missing: { readonly cells: Float64Array<ArrayBuffer>; readonly droppedRows: number };
+}
+
+export interface EncodedCohort extends EncodedSite {
   readonly standardisation: Standardisation;
 }
 
@@ -31,31 +37,48 @@ export interface EncodedCohort {
 const standardDeviationGuard = 1e-9;
 
 /**
- * @throws WardroundError `standardise-unsupported` for `federated`, `cohort-too-few-rows` when no row is left to train on,
- * `cohort-unchecked` for an object that `checkCohort` did not make
+ * Every number as the data have it: `standardised` in learning does the rest, because the plan may want all sites' statistics for it.
+ *
+ * @throws WardroundError `cohort-too-few-rows` when no row is left to train on, `cohort-unchecked` for an object that `checkCohort` did not
+ * make
  */
-export function encodeCohort(checked: CheckedCohort): EncodedCohort {
+export function encodeSiteRows(checked: CheckedCohort): EncodedSite {
   if (!CheckedCohort.holds(checked)) throw new WardroundError('cohort-unchecked', 'this cohort was never checked');
-  const { cohort } = checked;
-  const method = requireStandardise(cohort.standardise);
-  const columns = inputColumns(cohort);
+  const columns = inputColumns(checked.cohort);
   const split = splitRows(checked);
   if (split.train.length === 0) {
     throw new WardroundError('cohort-too-few-rows', 'the split leaves no row to train on', {
       expected: 'at least 1 row',
     });
   }
-  const train = encodeRows({ checked, columns, rows: split.train });
-  const test = encodeRows({ checked, columns, rows: split.test });
+  const { missing, droppedRows } = checked.outcome;
+  return {
+    provenance: checked.table.provenance,
+    columns,
+    train: encodeRows({ checked, columns, rows: split.train }),
+    test: encodeRows({ checked, columns, rows: split.test }),
+    missing: { cells: Float64Array.from(columns, ({ feature }) => missing[feature] ?? 0), droppedRows },
+  };
+}
+
+/**
+ * The same, standardised by the training rows' own statistics where the plan says `perSite`.
+ *
+ * @throws WardroundError as {@link encodeSiteRows}, and `standardise-unsupported` for `federated`
+ */
+export function encodeCohort(checked: CheckedCohort): EncodedCohort {
+  const site = encodeSiteRows(checked);
+  const { train, test, columns } = site;
+  const method = requireStandardise(checked.cohort.standardise);
   const standardisation = method === 'none' ? identity(columns.length) : measure(train, columns.length);
   standardise(train, standardisation);
   standardise(test, standardisation);
-  return { provenance: checked.table.provenance, columns, train, test, standardisation };
+  return { ...site, standardisation };
 }
 
 function requireStandardise(method: Cohort['standardise']): 'perSite' | 'none' {
   if (method === 'federated') {
-    throw new WardroundError('standardise-unsupported', 'this version cannot standardise with federated statistics', {
+    throw new WardroundError('standardise-unsupported', 'the statistics of all sites are not known here', {
       expected: 'perSite or none',
       got: method,
     });

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { CheckedCohort, checkCohort } from '@wardround/datasets/contract';
 import { csvDefaults, readCsv } from '@wardround/datasets/csv';
-import { type EncodedCohort, encodeCohort } from '@wardround/datasets/encode';
+import { type EncodedCohort, encodeCohort, encodeSiteRows } from '@wardround/datasets/encode';
 import { type Column, makeTable } from '@wardround/datasets/table';
 import type { Cohort } from '@wardround/protocol/documents/cohort';
 import { codeFeature, cohortOf, numberFeature } from './cohorts.ts';
@@ -55,6 +55,13 @@ describe('encodeCohort', () => {
     expect([...standardisation.scale]).toEqual([1 + 1e-9, 1]);
     expect([...train.features]).toEqual([-1 / (1 + 1e-9), 0, 0, 0, 1 / (1 + 1e-9), 0]);
     expect([...test.features]).toEqual([98 / (1 + 1e-9), 0.4 - 0.1]);
+  });
+
+  it('leaves a site’s rows as the data have them, with what was missing by column', () => {
+    const { columns, train, missing } = encodeSiteRows(checkCohort(table, cohortOf({ standardise: 'federated' })));
+    expect([...train.features]).toEqual([50, 0, 0, 70, 0, 1, 90, 1, 0]);
+    expect(columns.map(({ name }) => name)).toEqual(['age', 'cp=2', 'cp=3']);
+    expect(missing).toEqual({ cells: Float64Array.of(1, 0, 0), droppedRows: 1 });
   });
 
   it('standardises a single training row to zeros', () => {

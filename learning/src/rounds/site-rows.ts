@@ -1,4 +1,5 @@
-// A site's rows as learning takes them: encoded by the cohort contract, not standardised yet where statistics of all sites decide how.
+// A site's rows as learning takes them: encoded by the cohort contract, every number as the data have it. Whatever the plan standardises by,
+// `workLocally` does it (statistics/standardise.ts), so that statistics see the numbers themselves.
 
 /** Row-major features (rows × the cohort's input columns). */
 export interface Rows {
