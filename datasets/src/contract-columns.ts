@@ -1,5 +1,5 @@
 // One column of a table read under its part of the cohort contract: numbers in range, known codes, a label, a split.
-import type { Cohort, Feature } from '@wardround/protocol/documents/cohort';
+import type { Cohort, Feature, ImageFeature } from '@wardround/protocol/documents/cohort';
 import { WardroundError } from '@wardround/protocol/errors';
 import { parseNumberCell } from './number-cell.ts';
 import { type Column, type Table, findColumn } from './table.ts';
@@ -15,7 +15,7 @@ type Comparison = Extract<Cohort['label'], { type: 'binary' }>['positiveWhen'];
 type CodeValue = string | number;
 
 /** A number, or the position of the code in the contract's list. @throws see `checkCohort` */
-export function readFeature(table: Table, feature: Feature): Reading {
+export function readFeature(table: Table, feature: Exclude<Feature, ImageFeature>): Reading {
   const column = requireColumn(table, feature.name);
   const values = feature.type === 'number' ? inRange(numbersIn(column), feature) : codePositions(column, feature.codes);
   return reading({ name: feature.name, values, missing: feature.missing });
@@ -135,7 +135,8 @@ function reading(parts: { name: string; values: readonly (number | null)[]; miss
   return { name, values, missing };
 }
 
-function compare(value: number, { operator, value: text }: Comparison): boolean {
+/** Whether the comparison holds for the value. */
+export function compare(value: number, { operator, value: text }: Comparison): boolean {
   const bound = Number(text);
   switch (operator) {
     case '>':

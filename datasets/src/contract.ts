@@ -49,7 +49,9 @@ export class CheckedCohort {
   /** @throws as {@link checkCohort} */
   static check(table: Table, cohort: Cohort): CheckedCohort {
     requireSupported(cohort);
-    const features = cohort.features.map((feature) => readFeature(table, feature));
+    const features = cohort.features
+      .filter((feature) => feature.type !== 'image')
+      .map((feature) => readFeature(table, feature));
     const label = readLabel(table, cohort.label);
     const split = readSplit(table, cohort.split);
     const usedRows = rowsWithAll(table.rows, [...features, label]);

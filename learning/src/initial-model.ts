@@ -4,7 +4,7 @@ import { WardroundError } from '@wardround/protocol/errors';
 import { labels } from '@wardround/protocol/labels';
 import type { Tensor } from '@wardround/protocol/safetensors';
 import { SeededRandom } from '@wardround/protocol/seeded-random';
-import { denseLayers } from './model-shape.ts';
+import { layersOf } from './model-shape.ts';
 import { type Float32Tensor, type NamedShape, elementsOf } from './tensor-view.ts';
 
 /**
@@ -13,11 +13,11 @@ import { type Float32Tensor, type NamedShape, elementsOf } from './tensor-view.t
  *
  * Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, equation 16.
  *
- * @throws WardroundError `initial-weights-unsupported` for `importedWeights` (they come as a file, not from the plan), `model-unsupported`
+ * @throws WardroundError `initial-weights-unsupported` for `importedWeights` (they come as a file, not from the plan), and as `layersOf`
  */
 export function initialModel(plan: Pick<StudyPlan, 'cohort' | 'model' | 'initialWeights'>): readonly Tensor[] {
   const { initialWeights } = plan;
-  const layers = denseLayers(plan);
+  const layers = layersOf(plan);
   switch (initialWeights.method) {
     case 'zeros':
       return layers.flatMap(({ weight, bias }) => [zeros(weight), zeros(bias)]);
@@ -35,9 +35,13 @@ function zeros({ name, shape }: NamedShape): Float32Tensor {
   return { name, shape, dtype: 'F32', data: new Float32Array(elementsOf(shape)) };
 }
 
-/** Uniform on ±√(6 / (inputs + outputs)): odd multiples of 2⁻²⁴, so never 0 and symmetric. */
+/**
+ * Uniform on ±√(6 / (inputs + outputs)): odd multiples of 2⁻²⁴, so never 0 and symmetric. The last two sizes are inputs and outputs; a
+ * convolution's are counted once for each position of its kernel.
+ */
 function glorotUniform({ name, shape }: NamedShape, seed: number): Float32Tensor {
-  const [inputs = 1, outputs = 1] = shape;
+  const positions = elementsOf(shape.slice(0, -2));
+  const [inputs = 1, outputs = 1] = shape.slice(-2).map((size) => size * positions);
   const limit = Math.sqrt(6 / (inputs + outputs));
   const random = new SeededRandom(labels.seededInitialiser, [seed, name]);
   const unit = (): number => (2 * (random.uint32() >>> 8) + 1 - 0x1_00_00_00) / 0x1_00_00_00;

@@ -2,7 +2,7 @@
 import type { Cohort } from '@wardround/protocol/documents/cohort';
 import type { Model, StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
-import { inputColumns } from '@wardround/protocol/input-columns';
+import { inputCount } from '@wardround/protocol/input-columns';
 import type { NamedShape } from './tensor-view.ts';
 
 export type ModelPlan = Pick<StudyPlan, 'cohort' | 'model'>;
@@ -11,36 +11,60 @@ export type ModelPlan = Pick<StudyPlan, 'cohort' | 'model'>;
 export type Task = 'binary' | 'number';
 
 export interface DenseLayer {
+  readonly kind: 'dense';
+  /** [inputs, outputs] */
   readonly weight: NamedShape;
   readonly bias: NamedShape;
 }
 
+/** Stride 1 over an image padded with zeros to the same size, the plan's activation, then the largest of each 2 × 2 (odd edges left out). */
+export interface ConvolutionLayer {
+  readonly kind: 'convolution';
+  /** [kernel, kernel, channels, filters] */
+  readonly weight: NamedShape;
+  readonly bias: NamedShape;
+}
+
+export type Layer = DenseLayer | ConvolutionLayer;
+
 /**
- * The model as a chain of dense layers, input first; a linear model is a chain of one. The last has one output.
+ * The model as a chain of layers, input first; a linear model is a chain of one. The last is dense and has one output. Where dense layers
+ * follow a convolution, its image is flattened row by row, each pixel's channels together.
  *
- * @throws WardroundError `model-unsupported` for a kind that this version does not train, `model-label` where label and model do not fit
+ * @throws WardroundError `model-unsupported` for a kind that this version does not train by gradients, `model-label` where label and model
+ * do not fit, `model-image` where the cohort's columns are no image of the model's size or the image vanishes between the layers
  */
-export function denseLayers(plan: ModelPlan): readonly DenseLayer[] {
+export function layersOf(plan: ModelPlan): readonly Layer[] {
   taskOf(plan);
-  const inputs = inputColumns(plan.cohort).length;
+  const inputs = inputCount(plan.cohort);
   const { model } = plan;
   switch (model.kind) {
     case 'logisticRegression':
     case 'linearRegression':
-      return [{ weight: { name: 'weight', shape: [inputs, 1] }, bias: { name: 'bias', shape: [1] } }];
+      return [{ kind: 'dense', weight: { name: 'weight', shape: [inputs, 1] }, bias: { name: 'bias', shape: [1] } }];
     case 'mlp':
-      return [...model.hidden, 1].map((outputs, i) => denseLayer(i, model.hidden[i - 1] ?? inputs, outputs));
+      return denseChain(inputs, model.hidden);
+    case 'cnn':
+      return convolutionalChain(inputs, model);
     default:
       throw unsupported(model);
   }
 }
 
-/** Names and shapes of all tensors, in the order in which they are always listed. @throws as {@link denseLayers} */
-export function modelShape(plan: ModelPlan): readonly NamedShape[] {
-  return denseLayers(plan).flatMap(({ weight, bias }) => [weight, bias]);
+/** {@link layersOf} of a model that has dense layers only. @throws as it, and `model-unsupported` for a model of other layers */
+export function denseLayers(plan: ModelPlan): readonly DenseLayer[] {
+  const layers = layersOf(plan);
+  const dense = layers.filter((layer) => layer.kind === 'dense');
+  if (dense.length !== layers.length) throw unsupported(plan.model);
+  return dense;
 }
 
-/** @throws as {@link denseLayers} */
+/** Names and shapes of all tensors, in the order in which they are always listed. @throws as {@link layersOf} */
+export function modelShape(plan: ModelPlan): readonly NamedShape[] {
+  return layersOf(plan).flatMap(({ weight, bias }) => [weight, bias]);
+}
+
+/** @throws as {@link layersOf} */
 export function taskOf({ model, cohort }: ModelPlan): Task {
   const label = labelTask(cohort.label);
   switch (model.kind) {
@@ -49,6 +73,7 @@ export function taskOf({ model, cohort }: ModelPlan): Task {
     case 'linearRegression':
       return requireLabel(label, 'number', model);
     case 'mlp':
+    case 'cnn':
       if (label === null) throw mismatch(model, 'binary or number', cohort.label.type);
       return label;
     default:
@@ -65,16 +90,35 @@ function requireLabel(got: Task | null, expected: Task, model: Model): Task {
   return expected;
 }
 
-function denseLayer(index: number, inputs: number, outputs: number): DenseLayer {
-  return {
-    weight: { name: `dense${index}.weight`, shape: [inputs, outputs] },
-    bias: { name: `dense${index}.bias`, shape: [outputs] },
-  };
+function denseChain(inputs: number, hidden: readonly number[]): readonly DenseLayer[] {
+  return [...hidden, 1].map((outputs, i) => ({
+    kind: 'dense',
+    weight: { name: `dense${i}.weight`, shape: [hidden[i - 1] ?? inputs, outputs] },
+    bias: { name: `dense${i}.bias`, shape: [outputs] },
+  }));
+}
+
+type CnnModel = Extract<Model, { kind: 'cnn' }>;
+
+function convolutionalChain(inputs: number, { image, filters, kernel, hidden }: CnnModel): readonly Layer[] {
+  const pixels = image.height * image.width * image.channels;
+  if (pixels !== inputs) {
+    throw badImage(`${image.height} × ${image.width} × ${image.channels} = ${pixels} input columns`, `${inputs}`);
+  }
+  const convolutions = filters.map((outputs, i): ConvolutionLayer => ({
+    kind: 'convolution',
+    weight: { name: `conv${i}.weight`, shape: [kernel, kernel, filters[i - 1] ?? image.channels, outputs] },
+    bias: { name: `conv${i}.bias`, shape: [outputs] },
+  }));
+  const [height, width] = [image.height, image.width].map((size) => Math.floor(size / 2 ** filters.length));
+  const flat = (height ?? 0) * (width ?? 0) * (filters.at(-1) ?? 0);
+  if (flat === 0) throw badImage('an image of at least 2 pixels a side before every layer', `${filters.length} layers`);
+  return [...convolutions, ...denseChain(flat, hidden)];
 }
 
 function unsupported(model: Model): WardroundError {
-  return new WardroundError('model-unsupported', 'this version cannot train that kind of model', {
-    expected: 'logisticRegression, linearRegression or mlp',
+  return new WardroundError('model-unsupported', 'this version cannot train that kind of model that way', {
+    expected: 'logisticRegression, linearRegression, mlp or cnn',
     got: model.kind,
     where: 'model.kind',
   });
@@ -85,5 +129,13 @@ function mismatch(model: Model, expected: string, got: string): WardroundError {
     expected: `a label of type ${expected}`,
     got,
     where: 'cohort.label',
+  });
+}
+
+function badImage(expected: string, got: string): WardroundError {
+  return new WardroundError('model-image', 'the image does not fit the model', {
+    expected,
+    got,
+    where: 'model.image',
   });
 }

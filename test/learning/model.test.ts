@@ -2,9 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { modelDigest } from '@wardround/learning/checkpoint';
 import { initialModel } from '@wardround/learning/initial-model';
-import { denseLayers, modelShape, taskOf } from '@wardround/learning/model-shape';
+import { denseLayers, layersOf, modelShape, taskOf } from '@wardround/learning/model-shape';
 import type { Cohort } from '@wardround/protocol/documents/cohort';
 import { inputColumns } from '@wardround/protocol/input-columns';
+import { cnnModel, cnnPlan, imageCohort } from './images.ts';
 import { cohortOf, mlpModel, planOf, unsupportedModels } from './plans.ts';
 import { withCode } from './tensors.ts';
 
@@ -49,6 +50,29 @@ describe('modelShape', () => {
     ]);
   });
 
+  it('is convolutions, then dense layers on what the pools leave, for a CNN', () => {
+    const cnn = cnnPlan({ image: { height: 28, width: 30, channels: 3 }, filters: [8, 16], kernel: 5, hidden: [32] });
+    expect(modelShape(cnn)).toEqual([
+      { name: 'conv0.weight', shape: [5, 5, 3, 8] },
+      { name: 'conv0.bias', shape: [8] },
+      { name: 'conv1.weight', shape: [5, 5, 8, 16] },
+      { name: 'conv1.bias', shape: [16] },
+      { name: 'dense0.weight', shape: [7 * 7 * 16, 32] },
+      { name: 'dense0.bias', shape: [32] },
+      { name: 'dense1.weight', shape: [32, 1] },
+      { name: 'dense1.bias', shape: [1] },
+    ]);
+    expect(layersOf(cnn).map(({ kind }) => kind)).toEqual(['convolution', 'convolution', 'dense', 'dense']);
+    expect(() => denseLayers(cnn)).toThrow(withCode('model-unsupported'));
+  });
+
+  it('refuses a CNN whose image is not the cohort’s, or vanishes between the layers', () => {
+    const image = { height: 8, width: 9, channels: 1 };
+    expect(() => modelShape(cnnPlan({ image }, { cohort: imageCohort(cnnModel) }))).toThrow(withCode('model-image'));
+    expect(modelShape(cnnPlan({ filters: [1, 1, 1] }))[6]).toEqual({ name: 'dense0.weight', shape: [1, 1] });
+    expect(() => modelShape(cnnPlan({ filters: [1, 1, 1, 1] }))).toThrow(withCode('model-image'));
+  });
+
   it.each(unsupportedModels)('refuses $kind', (model) => {
     for (const ask of [modelShape, denseLayers, taskOf])
       expect(() => ask(planOf({ model }))).toThrow(withCode('model-unsupported'));
@@ -90,12 +114,14 @@ describe('initialModel', () => {
         expect(values.every((value) => value === 0)).toBe(true);
         continue;
       }
-      const limit = Math.sqrt(6 / ((shape[0] ?? 0) + (shape[1] ?? 0)));
-      expect(values.every((value) => Math.abs(value) <= limit && value !== 0)).toBe(true);
-      const variance = values.reduce((sum, value) => sum + value * value, 0) / values.length;
-      // Uniform on ±limit; four standard errors of a variance of that many draws.
-      expect(Math.abs(variance / (limit ** 2 / 3) - 1)).toBeLessThan(4 * Math.sqrt(0.8 / values.length));
+      expectUniform(values, Math.sqrt(6 / ((shape[0] ?? 0) + (shape[1] ?? 0))));
     }
+  });
+
+  it('counts a convolution’s inputs and outputs once for each position of its kernel', () => {
+    const [first, , second] = initialModel(cnnPlan({ filters: [20, 30], kernel: 5 }));
+    expectUniform(Array.from(first?.data ?? [], Number), Math.sqrt(6 / (25 * 1 + 25 * 20)));
+    expectUniform(Array.from(second?.data ?? [], Number), Math.sqrt(6 / (25 * 20 + 25 * 30)));
   });
 
   it('is the seed’s, and each tensor draws its own', () => {
@@ -121,3 +147,10 @@ describe('initialModel', () => {
     expect(() => initialModel(planOf({ initialWeights }))).toThrow(withCode('initial-weights-unsupported'));
   });
 });
+
+function expectUniform(values: readonly number[], limit: number): void {
+  expect(values.every((value) => Math.abs(value) <= limit && value !== 0)).toBe(true);
+  const variance = values.reduce((sum, value) => sum + value * value, 0) / values.length;
+  // Uniform on ±limit; four standard errors of a variance of that many draws.
+  expect(Math.abs(variance / (limit ** 2 / 3) - 1)).toBeLessThan(4 * Math.sqrt(0.8 / values.length));
+}

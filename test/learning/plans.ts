@@ -4,7 +4,17 @@ import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 
 export type LearningPlan = Pick<
   StudyPlan,
-  'cohort' | 'model' | 'initialWeights' | 'training' | 'strategy' | 'rounds' | 'encoding' | 'evaluation' | 'release'
+  | 'cohort'
+  | 'model'
+  | 'initialWeights'
+  | 'training'
+  | 'strategy'
+  | 'rounds'
+  | 'weighting'
+  | 'encoding'
+  | 'sites'
+  | 'evaluation'
+  | 'release'
 >;
 
 export function cohortOf(features: readonly string[], label: Cohort['label']['type'] = 'binary'): Cohort {
@@ -56,6 +66,8 @@ export function planOf(overrides: Partial<LearningPlan> = {}): LearningPlan {
     training: sgd,
     strategy: { name: 'fedAvg' },
     rounds: 3,
+    weighting: 'patients',
+    sites: sitesOf(4),
     encoding: {
       update: { ring: 'int32', stepLog2: -24, normBound: '10' },
       sums: { ring: 'int64', stepLog2: -24 },
@@ -64,6 +76,18 @@ export function planOf(overrides: Partial<LearningPlan> = {}): LearningPlan {
     evaluation: { metrics: ['accuracy'], minimumCell: 10, everyRounds: 0, perSiteAtEnd: false },
     release: { to: [], whenSitesAgree: 1, consent: { method: 'oneByOne' }, formats: ['safetensors', 'tfjs'] },
     ...overrides,
+  };
+}
+
+/** As many sites as that, all of which have to contribute unless `minimum` says otherwise. */
+export function sitesOf(count: number, minimum = count): StudyPlan['sites'] {
+  return {
+    roster: Array.from({ length: count }, (_, i) => ({ name: `site-${i}`, agent: `${i}`.padStart(64, '0') })),
+    minimum,
+    maxShare: '1',
+    deadlineSeconds: 60,
+    onShortfall: 'wait',
+    maxAttempts: 3,
   };
 }
 
@@ -76,19 +100,11 @@ export const mlpModel: Extract<StudyPlan['model'], { kind: 'mlp' }> = {
 
 export const unsupportedModels: readonly StudyPlan['model'][] = [
   { kind: 'coxProportionalHazards', ties: 'efron', stratify: 'none', l2: '0' },
-  {
-    kind: 'cnn',
-    image: { height: 28, width: 28, channels: 1 },
-    filters: [8],
-    kernel: 3,
-    hidden: [],
-    activation: 'relu',
-    l2: '0',
-  },
   { kind: 'gradientBoostedTrees', trees: 10, depth: 3, bins: 16, learningRate: '0.1', l2: '0' },
 ];
 
-export const unsupportedStrategies: readonly StudyPlan['strategy'][] = [
+/** By their sums alone; each has a rule of its own, but for Newton's. */
+export const otherStrategies: readonly StudyPlan['strategy'][] = [
   { name: 'scaffold', serverLearningRate: '1' },
   { name: 'fedNova' },
   { name: 'fedBn', personal: ['x'] },

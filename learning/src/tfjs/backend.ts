@@ -1,6 +1,8 @@
 // The compute backend of local training: the one that was asked for, or an error. Never another in its place.
 import type * as Tfjs from '@tensorflow/tfjs';
 import { WardroundError } from '@wardround/protocol/errors';
+import { registerFilterGradient } from './filter-gradient.ts';
+import { correctPoolGradient } from './pool-gradient.ts';
 
 /** TensorFlow's native libraries are not among them yet: their installation downloads from hosts that hospitals cannot reach. */
 export const backendNames = ['wasm', 'cpu'] as const;
@@ -60,6 +62,8 @@ async function startWasm(): Promise<Started> {
   const tf = await import('@tensorflow/tfjs');
   const { version_wasm } = await import('@tensorflow/tfjs-backend-wasm');
   await select(tf, 'wasm');
+  registerFilterGradient(tf);
+  correctPoolGradient(tf);
   const simd = (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) === true ? 'SIMD' : 'no SIMD';
   return { tf, description: `tfjs-wasm ${version_wasm} (${simd}), ${runtime(tf)}` };
 }

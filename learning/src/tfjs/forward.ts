@@ -1,26 +1,56 @@
-// A declared model as tfjs operations: dense layers, the plan's activation between them, log-odds or a number at the end.
-import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+// A declared model as tfjs operations: convolutions and dense layers, the plan's activation between them, log-odds or a number at the end.
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import type { Model } from '@wardround/protocol/documents/study-plan';
 
-export interface LayerTensors {
+export type LayerTensors = DenseTensors | ConvolutionTensors;
+
+interface DenseTensors {
+  readonly kind: 'dense';
   /** [inputs, outputs] */
   readonly weight: Tensor2D;
   /** [outputs] */
   readonly bias: Tensor1D;
 }
 
+interface ConvolutionTensors {
+  readonly kind: 'convolution';
+  /** [kernel, kernel, channels, filters] */
+  readonly weight: Tensor4D;
+  /** [filters] */
+  readonly bias: Tensor1D;
+}
+
 /** [rows, inputs] to [rows]: what `taskOf` says. Call within `tf.tidy`. */
 export function forward(model: Model, layers: readonly LayerTensors[], inputs: Tensor2D): Tensor1D {
-  const last = layers.length - 1;
-  const outputs = layers.reduce((values, { weight, bias }, i) => {
-    const sums: Tensor2D = values.matMul<Tensor2D>(weight).add(bias);
-    return i === last ? sums : activate(model, sums);
-  }, inputs);
+  const convolutions = layers.filter((layer) => layer.kind === 'convolution');
+  const dense = layers.filter((layer) => layer.kind === 'dense');
+  const last = dense.length - 1;
+  const outputs = dense.reduce(
+    (values, { weight, bias }, i) => {
+      const sums: Tensor2D = values.matMul<Tensor2D>(weight).add(bias);
+      return i === last ? sums : activate(model, sums);
+    },
+    convolve(model, convolutions, inputs),
+  );
   return outputs.as1D();
 }
 
-function activate(model: Model, sums: Tensor2D): Tensor2D {
-  if (model.kind !== 'mlp') return sums;
+/** [rows, height · width · channels] to the same of the last convolution's image. */
+function convolve(model: Model, layers: readonly ConvolutionTensors[], inputs: Tensor2D): Tensor2D {
+  if (model.kind !== 'cnn') return inputs;
+  const { height, width, channels } = model.image;
+  const image = layers.reduce(
+    (values, { weight, bias }) => {
+      const sums: Tensor4D = values.conv2d(weight, 1, 'same').add(bias);
+      return activate(model, sums).maxPool<Tensor4D>(2, 2, 'valid');
+    },
+    inputs.as4D(inputs.shape[0], height, width, channels),
+  );
+  return image.as2D(inputs.shape[0], image.size / inputs.shape[0]);
+}
+
+function activate<T extends Tensor>(model: Model, sums: T): T {
+  if (model.kind !== 'mlp' && model.kind !== 'cnn') return sums;
   switch (model.activation) {
     case 'relu':
       return sums.relu();

@@ -1,5 +1,5 @@
 // What local training makes small: the mean loss of a batch, with the penalties that the plan adds.
-import type { Scalar, Tensor1D } from '@tensorflow/tfjs';
+import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs';
 import type { Strategy } from '@wardround/protocol/documents/study-plan';
 import type { Model } from '@wardround/protocol/documents/study-plan';
 import type { Task } from '../model-shape.ts';
@@ -16,15 +16,18 @@ export interface ObjectiveParts {
   /** What training changes, and the round's base that FedProx holds it to. */
   readonly parameters: Parameters;
   readonly base: Parameters;
+  /** What SCAFFOLD adds to the gradient of each parameter; none for other strategies. */
+  readonly correction: readonly Tensor[];
 }
 
 /**
- * mean(loss) + λ/2·‖weights‖² + μ/2·‖parameters − base‖². Biases are not decayed; the proximal term holds them too.
+ * mean(loss) + λ/2·‖weights‖² + μ/2·‖parameters − base‖² + ⟨correction, parameters − base⟩. Biases are not decayed; the proximal term holds
+ * them too. The last term's gradient is the correction itself.
  *
  * Source of the proximal term: Li et al., "Federated Optimization in Heterogeneous Networks", 2020, algorithm 2 (FedProx).
  */
 export function objective(parts: ObjectiveParts, outputs: Tensor1D, labels: Tensor1D): Scalar {
-  const terms = [batchLoss(parts, outputs, labels), ...weightDecay(parts), ...proximalTerm(parts)];
+  const terms = [batchLoss(parts, outputs, labels), ...weightDecay(parts), ...proximalTerm(parts), ...driftTerm(parts)];
   return parts.tf.addN(terms).asScalar();
 }
 
@@ -64,5 +67,15 @@ function proximalTerm({ strategy, parameters, base }: ObjectiveParts): Scalar[] 
             .sum<Scalar>()
             .mul<Scalar>(mu / 2),
         ];
+  });
+}
+
+/** Source: Karimireddy et al. 2020, algorithm 1 (SCAFFOLD): every gradient − cᵢ + c. */
+function driftTerm({ correction, parameters, base }: ObjectiveParts): Scalar[] {
+  const anchors = base.variables;
+  const variables = parameters.variables;
+  return correction.flatMap((added, i) => {
+    const [variable, anchor] = [variables[i], anchors[i]];
+    return variable === undefined || anchor === undefined ? [] : [variable.sub(anchor).mul(added).sum<Scalar>()];
   });
 }

@@ -1,29 +1,27 @@
 // A model's tensors on the compute backend, as variables that an optimiser changes, and back again.
 import type { Rank, Tensor, Variable } from '@tensorflow/tfjs';
 import type { Tensor as StoredTensor } from '@wardround/protocol/safetensors';
-import { type ModelPlan, denseLayers, modelShape } from '../model-shape.ts';
+import { type Layer, type ModelPlan, layersOf, modelShape } from '../model-shape.ts';
 import { type Float32Tensor, requireFloat32 } from '../tensor-view.ts';
 import type { Tf } from './backend.ts';
 
-export interface LayerVariables {
-  readonly weight: Variable<Rank.R2>;
-  readonly bias: Variable<Rank.R1>;
-}
+export type LayerVariables =
+  | { readonly kind: 'dense'; readonly weight: Variable<Rank.R2>; readonly bias: Variable<Rank.R1> }
+  | { readonly kind: 'convolution'; readonly weight: Variable<Rank.R4>; readonly bias: Variable<Rank.R1> };
 
 /** Lives on the backend until `dispose`: tfjs frees nothing by itself. */
 export class Parameters {
   readonly layers: readonly LayerVariables[];
   readonly #names: readonly Pick<Float32Tensor, 'name' | 'shape'>[];
 
-  /** @throws WardroundError `tensors-mismatch`, `tensors-not-finite`, `model-unsupported` */
+  /** @throws WardroundError `tensors-mismatch`, `tensors-not-finite`, and as `layersOf` */
   constructor(tf: Tf, plan: ModelPlan, model: readonly StoredTensor[]) {
     const tensors = requireFloat32(model, modelShape(plan));
     this.#names = tensors.map(({ name, shape }) => ({ name, shape }));
     this.layers = tf.tidy(() =>
-      denseLayers(plan).map(({ weight }, i) => ({
-        weight: tf.variable(tf.tensor2d(valuesOf(tensors[2 * i]), [weight.shape[0] ?? 0, weight.shape[1] ?? 0])),
-        bias: tf.variable(tf.tensor1d(valuesOf(tensors[2 * i + 1]))),
-      })),
+      layersOf(plan).map((layer, i) =>
+        layerVariables(tf, layer, { weight: valuesOf(tensors[2 * i]), bias: valuesOf(tensors[2 * i + 1]) }),
+      ),
     );
   }
 
@@ -42,6 +40,18 @@ export class Parameters {
   dispose(): void {
     for (const variable of this.variables) variable.dispose();
   }
+}
+
+function layerVariables(
+  tf: Tf,
+  { kind, weight }: Layer,
+  values: { weight: Float32Array; bias: Float32Array },
+): LayerVariables {
+  const bias = tf.variable(tf.tensor1d(values.bias));
+  const [a = 0, b = 0, c = 0, d = 0] = weight.shape;
+  return kind === 'dense'
+    ? { kind, weight: tf.variable(tf.tensor2d(values.weight, [a, b])), bias }
+    : { kind, weight: tf.variable(tf.tensor4d(values.weight, [a, b, c, d])), bias };
 }
 
 /** The numbers of a tensor on the backend. */

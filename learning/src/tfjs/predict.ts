@@ -1,25 +1,27 @@
 // A model's answers for rows: probabilities for a binary label, numbers otherwise.
 import type { Tensor } from '@wardround/protocol/safetensors';
 import { WardroundError } from '@wardround/protocol/errors';
-import { inputColumns } from '@wardround/protocol/input-columns';
-import { type ModelPlan, taskOf } from '../model-shape.ts';
+import { inputCount } from '@wardround/protocol/input-columns';
+import { type ModelPlan, layersOf, taskOf } from '../model-shape.ts';
 import type { Backend } from './backend.ts';
 import { forward } from './forward.ts';
 import { Parameters, valuesIn } from './parameters.ts';
+import { type Features, inputsOf } from './rows.ts';
 
 export interface PredictionJob {
   readonly backend: Backend;
   readonly plan: ModelPlan;
   readonly model: readonly Tensor[];
-  /** Row-major, rows × the cohort's input columns. */
-  readonly features: Float32Array | Float64Array;
+  readonly features: Features;
 }
 
-const rowsAtOnce = 8192;
+/** Values of one layer that are on the backend at once: 8 MiB of float32. */
+const valuesAtOnce = 2 * 1024 * 1024;
+const mostRowsAtOnce = 8192;
 
-/** One answer a row. @throws WardroundError `prediction-data`, `tensors-mismatch`, `model-unsupported` */
+/** One answer a row; what the backend holds meanwhile does not grow with the rows. @throws WardroundError `prediction-data`, `tensors-mismatch`, and as `layersOf` */
 export function predict({ backend, plan, model, features }: PredictionJob): Float64Array<ArrayBuffer> {
-  const inputs = inputColumns(plan.cohort).length;
+  const inputs = inputCount(plan.cohort);
   if (features.length % inputs !== 0) {
     throw new WardroundError('prediction-data', 'the data do not fit the model', {
       expected: `${inputs} features a row`,
@@ -28,12 +30,14 @@ export function predict({ backend, plan, model, features }: PredictionJob): Floa
   const { tf } = backend;
   const parameters = new Parameters(tf, plan, model);
   const isBinary = taskOf(plan) === 'binary';
-  const answers = new Float64Array(features.length / inputs);
+  const rows = features.length / inputs;
+  const answers = new Float64Array(rows);
+  const rowsAtOnce = Math.max(1, Math.min(mostRowsAtOnce, Math.floor(valuesAtOnce / widestLayer(plan))));
   try {
-    for (let start = 0; start < answers.length; start += rowsAtOnce) {
-      const part = Float32Array.from(features.subarray(start * inputs, (start + rowsAtOnce) * inputs));
+    for (let start = 0; start < rows; start += rowsAtOnce) {
+      const batch = Uint32Array.from({ length: Math.min(rowsAtOnce, rows - start) }, (_, i) => start + i);
       const values = tf.tidy(() => {
-        const outputs = forward(plan.model, parameters.layers, tf.tensor2d(part, [part.length / inputs, inputs]));
+        const outputs = forward(plan.model, parameters.layers, inputsOf(tf, { rows, features }, batch));
         return valuesIn(isBinary ? outputs.sigmoid() : outputs);
       });
       answers.set(values, start);
@@ -42,4 +46,14 @@ export function predict({ backend, plan, model, features }: PredictionJob): Floa
     parameters.dispose();
   }
   return answers;
+}
+
+/** The most values that one row has anywhere between the layers, input included. */
+function widestLayer(plan: ModelPlan): number {
+  const image = plan.model.kind === 'cnn' ? plan.model.image : { height: 0, width: 0 };
+  const outputs = layersOf(plan).map(({ kind, weight: { shape } }, i) => {
+    const pixels = Math.floor(image.height / 2 ** i) * Math.floor(image.width / 2 ** i);
+    return (shape.at(-1) ?? 0) * (kind === 'convolution' ? pixels : 1);
+  });
+  return Math.max(inputCount(plan.cohort), ...outputs);
 }

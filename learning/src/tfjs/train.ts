@@ -1,9 +1,8 @@
 // Local training of one round: the plan's model, loss and optimiser on this site's rows, from the round's base to a local model.
 import { setImmediate } from 'node:timers/promises';
-import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
-import { inputColumns } from '@wardround/protocol/input-columns';
+import { inputCount } from '@wardround/protocol/input-columns';
 import type { Tensor } from '@wardround/protocol/safetensors';
 import { batchesOfRound } from '../batches.ts';
 import { taskOf } from '../model-shape.ts';
@@ -14,11 +13,12 @@ import { forward } from './forward.ts';
 import { type ObjectiveParts, objective } from './objective.ts';
 import { type LocalOptimizer, localOptimizer } from './optimizer.ts';
 import { Parameters, valuesIn } from './parameters.ts';
+import { type Features, inputsOf, labelsOf } from './rows.ts';
 
-/** Row-major features (rows × the cohort's input columns) and one label a row. */
+/** Row-major features (rows × the cohort's input columns) and one label a row. They stay where they are: the backend sees a batch at a time. */
 export interface TrainingRows {
   readonly rows: number;
-  readonly features: Float32Array | Float64Array;
+  readonly features: Features;
   readonly labels: Float32Array | Float64Array;
 }
 
@@ -34,6 +34,8 @@ export interface TrainingJob {
   readonly round: number;
   /** Instead of the plan's seeded order; exactly `steps` of them. */
   readonly batches?: Iterable<Uint32Array>;
+  /** Added to the gradient of each tensor of the model, in its order, at every step (SCAFFOLD). */
+  readonly correction?: readonly Float64Array[];
 }
 
 export interface TrainingResult {
@@ -67,28 +69,33 @@ export async function trainLocally(job: TrainingJob): Promise<TrainingResult> {
 interface Bench {
   readonly objectiveParts: ObjectiveParts;
   readonly optimizer: LocalOptimizer;
-  readonly features: Tensor2D;
-  readonly labels: Tensor1D;
 }
 
-function setUp({ backend: { tf }, plan, model, data }: TrainingJob, training: GradientDescent): Bench {
+function setUp({ backend: { tf }, plan, model, correction = [] }: TrainingJob, training: GradientDescent): Bench {
   const task = taskOf(plan);
   const parameters = new Parameters(tf, plan, model);
   const base = new Parameters(tf, plan, model);
+  const added = correction.map((values, i) => tf.tensor(Float32Array.from(values), parameters.variables[i]?.shape));
   return {
-    objectiveParts: { tf, model: plan.model, task, training, strategy: plan.strategy, parameters, base },
+    objectiveParts: {
+      tf,
+      model: plan.model,
+      task,
+      training,
+      strategy: plan.strategy,
+      parameters,
+      base,
+      correction: added,
+    },
     optimizer: localOptimizer(tf, training),
-    features: tf.tensor2d(Float32Array.from(data.features), [data.rows, data.features.length / data.rows]),
-    labels: tf.tensor1d(Float32Array.from(data.labels)),
   };
 }
 
-function tearDown({ objectiveParts, optimizer, features, labels }: Bench): void {
+function tearDown({ objectiveParts, optimizer }: Bench): void {
   objectiveParts.parameters.dispose();
   objectiveParts.base.dispose();
+  for (const tensor of objectiveParts.correction) tensor.dispose();
   optimizer.dispose();
-  features.dispose();
-  labels.dispose();
 }
 
 async function runSteps(job: TrainingJob, training: GradientDescent, bench: Bench): Promise<number> {
@@ -96,7 +103,7 @@ async function runSteps(job: TrainingJob, training: GradientDescent, bench: Benc
   let steps = 0;
   for (const batch of job.batches ?? seededBatches(job, training)) {
     requireBatch(batch, job.data.rows);
-    total += step(bench, batch);
+    total += step(bench, job.data, batch);
     steps += 1;
     if (steps % stepsBetweenPauses === 0) await setImmediate();
   }
@@ -110,12 +117,11 @@ async function runSteps(job: TrainingJob, training: GradientDescent, bench: Benc
 }
 
 /** One optimiser step; the value of the objective before it. */
-function step({ objectiveParts, optimizer, features, labels }: Bench, batch: Uint32Array): number {
+function step({ objectiveParts, optimizer }: Bench, data: TrainingRows, batch: Uint32Array): number {
   const { tf, model, parameters } = objectiveParts;
   return tf.tidy(() => {
-    const rows = tf.tensor1d(Int32Array.from(batch), 'int32');
-    const inputs = features.gather(rows);
-    const targets = labels.gather(rows);
+    const inputs = inputsOf(tf, data, batch);
+    const targets = labelsOf(tf, data, batch);
     const value = optimizer.step(
       () => objective(objectiveParts, forward(model, parameters.layers, inputs), targets),
       parameters.variables,
@@ -130,7 +136,7 @@ function seededBatches({ data, site, round }: TrainingJob, training: GradientDes
 }
 
 function requireData({ plan, data: { rows, features, labels } }: TrainingJob): void {
-  const inputs = inputColumns(plan.cohort).length;
+  const inputs = inputCount(plan.cohort);
   if (rows < 1 || features.length !== rows * inputs || labels.length !== rows) {
     throw new WardroundError('training-data', 'the data do not fit the model', {
       expected: `${inputs} features and one label a row`,
@@ -139,7 +145,7 @@ function requireData({ plan, data: { rows, features, labels } }: TrainingJob): v
   }
 }
 
-/** tfjs' kernels read beyond the table for an index that is not in it. */
+/** A row that is not there would be trained on as zeros. */
 function requireBatch(batch: Uint32Array, rows: number): void {
   if (batch.length === 0 || !batch.every((row) => row < rows)) {
     throw new WardroundError('batch-order', 'a batch that is empty or names a row that is not there');

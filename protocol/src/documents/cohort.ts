@@ -37,8 +37,18 @@ export const featureSchema = z.discriminatedUnion('type', [
     encode: z.enum(['oneHot', 'oneHotDropFirst']),
     missing: missingSchema,
   }),
+  /** One picture a row, 8 bits a channel; a model sees its height × width × channels values, row by row, each as 0 to 1. */
+  z.strictObject({
+    type: z.literal('image'),
+    name: fieldNameSchema,
+    height: z.int().min(8).max(1024),
+    width: z.int().min(8).max(1024),
+    channels: z.int().min(1).max(4),
+    missing: z.literal('refuse'),
+  }),
 ]);
 export type Feature = z.infer<typeof featureSchema>;
+export type ImageFeature = Extract<Feature, { type: 'image' }>;
 
 export const comparisonSchema = z.strictObject({
   operator: z.enum(['>', '>=', '<', '<=', '==', '!=']),
