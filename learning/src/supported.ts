@@ -4,22 +4,31 @@ import { WardroundError } from '@wardround/protocol/errors';
 import { requireSupportedFormats } from './export/release-files.ts';
 import { requireSupportedMetrics } from './metrics.ts';
 import { taskOf } from './model-shape.ts';
-import { serverStrategy } from './strategies/of-plan.ts';
+import { updateRule } from './strategies/of-plan.ts';
 import { requireSupportedEncoding } from './update.ts';
 
 export type GradientDescent = Extract<Training, { method: 'gradientDescent' }>;
 export type LearningPlan = Pick<
   StudyPlan,
-  'cohort' | 'model' | 'initialWeights' | 'training' | 'strategy' | 'encoding' | 'evaluation' | 'release'
+  | 'cohort'
+  | 'encoding'
+  | 'evaluation'
+  | 'initialWeights'
+  | 'model'
+  | 'release'
+  | 'sites'
+  | 'strategy'
+  | 'training'
+  | 'weighting'
 >;
 
 /**
- * @throws WardroundError `model-unsupported`, `model-label`, `strategy-unsupported`, `training-unsupported`, `initial-weights-unsupported`,
+ * @throws WardroundError `model-unsupported`, `model-label`, `strategy-*`, `personal-*`, `selecting-*`, `training-unsupported`, `initial-weights-unsupported`,
  * `update-ring-unsupported`, `metric-unsupported`, `export-unsupported`, `standardise-unsupported`, `cohort-unsupported`
  */
 export function requireSupportedLearning(plan: LearningPlan): void {
   const task = taskOf(plan);
-  serverStrategy(plan.strategy);
+  updateRule(plan);
   requireGradientDescent(plan.training);
   requireSupportedEncoding(plan.encoding.update);
   requireSupportedMetrics(plan.evaluation.metrics, task);

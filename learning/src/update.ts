@@ -26,17 +26,24 @@ export function quantiseUpdate(
   models: { readonly base: readonly Tensor[]; readonly local: readonly Tensor[] },
   encoding: UpdateEncoding,
 ): QuantisedUpdate {
-  requireSupportedEncoding(encoding);
-  const deltas = differences(models);
-  const norm = euclideanNorm(deltas);
-  const bound = Number(encoding.normBound);
-  const clipped = norm > bound;
-  const quantised = quantiseWithin(deltas, { encoding, factor: clipped ? bound / norm : 1 });
-  const tensors = quantised.map((data, i): Int32Tensor => {
+  const { integers, clipped } = quantiseDifferences(differences(models), encoding);
+  const tensors = integers.map((data, i): Int32Tensor => {
     const { name, shape } = models.base[i] ?? { name: '', shape: [] };
     return { name, shape, dtype: 'I32', data };
   });
   return { tensors, clipped };
+}
+
+/** The same of differences that were reckoned already, an array for each tensor. @throws as {@link quantiseUpdate} */
+export function quantiseDifferences(
+  deltas: readonly Float64Array[],
+  encoding: UpdateEncoding,
+): { readonly integers: readonly Int32Array<ArrayBuffer>[]; readonly clipped: boolean } {
+  requireSupportedEncoding(encoding);
+  const norm = euclideanNorm(deltas);
+  const bound = Number(encoding.normBound);
+  const clipped = norm > bound;
+  return { integers: quantiseWithin(deltas, { encoding, factor: clipped ? bound / norm : 1 }), clipped };
 }
 
 /** @throws WardroundError `update-ring-unsupported` */
@@ -49,7 +56,14 @@ export function requireSupportedEncoding({ ring }: UpdateEncoding): void {
   }
 }
 
-function differences({ base, local }: { base: readonly Tensor[]; local: readonly Tensor[] }): readonly Float64Array[] {
+/** local − base in float64, an array for each tensor. @throws WardroundError `update-not-finite`, `tensors-mismatch` */
+export function differences({
+  base,
+  local,
+}: {
+  readonly base: readonly Tensor[];
+  readonly local: readonly Tensor[];
+}): readonly Float64Array[] {
   const from = requireFloat32(base, base);
   return finiteLocal(local, base).map((tensor, i) => {
     const start = from[i]?.data;

@@ -5,7 +5,7 @@ import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import type { Tensor } from '@wardround/protocol/safetensors';
 import { type Checkpoint, checkpointDigest, encodeCheckpoint, modelDigest } from '../checkpoint.ts';
 import { initialModel } from '../initial-model.ts';
-import { serverStrategy } from '../strategies/of-plan.ts';
+import { updateRule } from '../strategies/of-plan.ts';
 import { withSection } from './state-sections.ts';
 
 /** A checkpoint with its bytes and names. */
@@ -17,7 +17,7 @@ export interface NamedCheckpoint {
   readonly model: string;
 }
 
-/** @throws WardroundError those of `initialModel` and `serverStrategy` */
+/** @throws WardroundError those of `initialModel` and `updateRule` */
 export function initialCheckpoint(plan: StudyPlan): NamedCheckpoint {
   const model = initialModel(plan);
   return nameCheckpoint({ round: 0, model, state: initialState(plan, model) });
@@ -29,5 +29,5 @@ export function nameCheckpoint(content: Checkpoint): NamedCheckpoint {
 }
 
 function initialState(plan: StudyPlan, model: readonly Tensor[]): readonly Tensor[] {
-  return withSection([], 'strategy', serverStrategy(plan.strategy).initialState(model));
+  return withSection([], 'strategy', updateRule(plan).initialState(model));
 }

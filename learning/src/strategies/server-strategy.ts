@@ -46,7 +46,10 @@ export function zeroState(prefix: string, model: readonly Tensor[]): readonly Fl
 }
 
 /** The families of state named by `prefixes`, and nothing else. @throws WardroundError `tensors-mismatch` */
-export function readState(round: RoundSums, prefixes: readonly string[]): readonly (readonly Float64Tensor[])[] {
+export function readState(
+  round: Pick<RoundSums, 'model' | 'state'>,
+  prefixes: readonly string[],
+): readonly (readonly Float64Tensor[])[] {
   const all = requireFloat64(
     round.state,
     prefixes.flatMap((prefix) => stateShapes(prefix, round.model)),
@@ -60,7 +63,12 @@ function stateShapes(prefix: string, model: readonly Tensor[]): readonly NamedSh
 }
 
 /** Δ = Σ wₖ·Δₖ / Σ wₖ for each tensor: the exact sum rounded once to float64, scaled by a power of two, divided. @throws as `apply` */
-export function meanUpdate({ model, sums, totalWeight, stepLog2 }: RoundSums): readonly Float64Array[] {
+export function meanUpdate({
+  model,
+  sums,
+  totalWeight,
+  stepLog2,
+}: Pick<RoundSums, 'model' | 'sums' | 'totalWeight' | 'stepLog2'>): readonly Float64Array[] {
   if (!Number.isSafeInteger(totalWeight) || totalWeight <= 0)
     throw badSums('a positive total weight', `${totalWeight}`);
   if (sums.length !== model.length) throw badSums(`${model.length} tensors`, `${sums.length}`);
@@ -86,8 +94,8 @@ export function moveModel(model: readonly Tensor[], moves: readonly Float64Array
   });
 }
 
-/** Exact, unlike `Math.pow`, whose last bit is the engine's choice. */
-function powerOfTwo(exponent: number): number {
+/** Exact, unlike `Math.pow`, whose last bit is the engine's choice. @throws WardroundError `sums-mismatch` outside of fixed-point steps */
+export function powerOfTwo(exponent: number): number {
   if (!Number.isInteger(exponent) || exponent > 0 || exponent < -62)
     throw badSums('a step of 2⁻⁶² to 1', `2^${exponent}`);
   let power = 1;

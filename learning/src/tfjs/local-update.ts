@@ -1,20 +1,23 @@
-// A round of local training, at the site: from the base to a local model, and their difference as integers within the plan's bound.
+// A round of local training, at the site: from the base to a local model, and what the strategy sends of it as integers within the plan's bound.
 import type { LocalContribution, StageRequest } from '../rounds/local-work.ts';
-import { quantiseUpdate } from '../update.ts';
+import { descentOf } from '../strategies/descent.ts';
+import { trainingStart, updateOf } from '../strategies/site-part.ts';
 import { trainLocally } from './train.ts';
 
-/** @throws WardroundError those of `trainLocally` and `quantiseUpdate` */
+/** @throws WardroundError those of `trainLocally`, `trainingStart` and `updateOf` */
 export async function updateLocally(request: StageRequest<'update'>): Promise<LocalContribution> {
-  const { backend, plan, base, data, site, stage, kept, batches } = request;
-  const { model, loss } = await trainLocally({
+  const { backend, plan, data, site, stage, batches } = request;
+  const { rows } = data.train;
+  const { model, steps, correction } = trainingStart(request, rows);
+  const trained = await trainLocally({
     backend,
-    plan,
-    model: base.model,
+    plan: { ...plan, training: { ...descentOf(plan), steps } },
+    model,
     data: data.train,
     site,
     round: stage.trainingRound,
     ...(batches === undefined ? {} : { batches }),
+    ...(correction === undefined ? {} : { correction }),
   });
-  const { tensors } = quantiseUpdate({ base: base.model, local: model }, plan.encoding.update);
-  return { integers: tensors.map((tensor) => tensor.data), kept, loss };
+  return { ...updateOf({ ...request, local: trained.model, rows }), loss: trained.loss };
 }

@@ -2,6 +2,7 @@
 import type { Strategy, StudyPlan, Training } from '../documents/study-plan.ts';
 import type { PlanSource } from './source.ts';
 import type { ModelSource, StrategySource, TrainingSource } from './source-learning.ts';
+import { isUnweighted } from './strategy-problems.ts';
 
 export function fillModel(source: ModelSource): StudyPlan['model'] {
   const l2 = source.l2 ?? '0';
@@ -124,4 +125,9 @@ export function fillStrategy(source: StrategySource): Strategy {
     case 'selectingRule':
       return source;
   }
+}
+
+/** By patients, except where the strategy's paper treats all sites alike. */
+export function fillWeighting({ weighting, strategy }: PlanSource): StudyPlan['weighting'] {
+  return weighting ?? (isUnweighted(strategy) ? 'equal' : 'patients');
 }

@@ -1,6 +1,7 @@
 // What a well-formed plan may still get wrong: values that contradict each other, and what this version cannot do.
 import { leastContributors, quorum } from '../quorum.ts';
 import type { PlanProblem } from './problems.ts';
+import { strategyProblems } from './strategy-problems.ts';
 import type { UnboundPlan } from './unbound-plan.ts';
 
 /** Every contradiction inside a plan; `colludingSites` is 0 where the federation is not known. */
@@ -13,6 +14,8 @@ export function contradictions(
     ...releaseProblems(plan, colludingSites),
     ...columnProblems(plan),
     ...labelProblems(plan),
+    ...strategyProblems(plan, colludingSites),
+    ...maskingProblems(plan),
     ...expiryProblems(plan, now),
   ];
 }
@@ -146,6 +149,12 @@ function labelProblems({ cohort, model, evaluation, training, strategy }: Unboun
     });
   }
   return problems;
+}
+
+function maskingProblems({ strategy, masking }: UnboundPlan): PlanProblem[] {
+  if (strategy.name !== 'selectingRule' || masking.mode === 'unmasked') return [];
+  const message = 'a rule that selects must see each update, and masks show sums only';
+  return [{ path: ['masking'], code: 'selecting-masked', message, expected: 'unmasked', got: masking.mode }];
 }
 
 function expiryProblems({ expires }: UnboundPlan, now: Date): PlanProblem[] {

@@ -3,7 +3,18 @@ import type { PlanProblem } from './problems.ts';
 import type { UnboundPlan } from './unbound-plan.ts';
 
 const models: readonly string[] = ['logisticRegression', 'linearRegression', 'mlp'];
-const strategies: readonly string[] = ['fedAvg', 'fedProx', 'fedAvgM', 'fedAdam', 'fedYogi', 'fedAdagrad'];
+const strategies: readonly string[] = [
+  'fedAvg',
+  'fedProx',
+  'scaffold',
+  'fedAvgM',
+  'fedAdam',
+  'fedYogi',
+  'fedAdagrad',
+  'fedNova',
+  'fedBn',
+  'selectingRule',
+];
 
 interface Limit {
   readonly path: readonly (string | number)[];

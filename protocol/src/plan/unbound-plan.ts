@@ -2,7 +2,7 @@
 import type { Cohort } from '../documents/cohort.ts';
 import type { StudyPlan } from '../documents/study-plan.ts';
 import { fillCohort } from './fill-cohort.ts';
-import { fillInitialWeights, fillModel, fillStrategy, fillTraining } from './fill-learning.ts';
+import { fillInitialWeights, fillModel, fillStrategy, fillTraining, fillWeighting } from './fill-learning.ts';
 import type { PlanSource } from './source.ts';
 
 /** A plan with every value explicit but those that only a federation knows: digests, keys, and a quorum that depends on f. */
@@ -35,7 +35,7 @@ export function fillPlan(source: PlanSource): UnboundPlan {
     training: fillTraining(source.training),
     strategy: fillStrategy(source.strategy),
     rounds: source.rounds,
-    weighting: source.weighting ?? 'patients',
+    weighting: fillWeighting(source),
     encoding: fillEncoding(source),
     sites: {
       roster: sites.roster,

@@ -155,10 +155,10 @@ describe('compilePlan', () => {
     ],
     ['half a split', (p) => (p.cohort.split = { column: 'fold', train: 'a' }), 'cohort.split.test', 'missing-key'],
     [
-      'a strategy of a later version',
-      (p) => (p.strategy = { name: 'scaffold' }),
-      'strategy.name',
-      'unsupported-strategy',
+      'weights for a strategy that has none',
+      (p) => ((p.strategy = { name: 'scaffold' }), (p.weighting = 'patients')),
+      'weighting',
+      'strategy-weighting',
     ],
     [
       'a model of a later version',
