@@ -1,38 +1,29 @@
 // What of a plan's learning this version can do, asked before anything is signed: by the plan compiler, and by each site before it approves.
 import type { StudyPlan, Training } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
-import { requireSupportedFormats } from './export/release-files.ts';
+import { requireSupportedFormats } from './export/formats.ts';
 import { requireSupportedMetrics } from './metrics.ts';
 import { taskOf } from './model-shape.ts';
-import { updateRule } from './strategies/of-plan.ts';
+import { serverStrategy } from './strategies/of-plan.ts';
 import { requireSupportedEncoding } from './update.ts';
 
 export type GradientDescent = Extract<Training, { method: 'gradientDescent' }>;
 export type LearningPlan = Pick<
   StudyPlan,
-  | 'cohort'
-  | 'encoding'
-  | 'evaluation'
-  | 'initialWeights'
-  | 'model'
-  | 'release'
-  | 'sites'
-  | 'strategy'
-  | 'training'
-  | 'weighting'
+  'cohort' | 'model' | 'initialWeights' | 'training' | 'strategy' | 'encoding' | 'evaluation' | 'release'
 >;
 
 /**
- * @throws WardroundError `model-unsupported`, `model-label`, `strategy-*`, `personal-*`, `selecting-*`, `training-unsupported`, `initial-weights-unsupported`,
+ * @throws WardroundError `model-unsupported`, `model-label`, `strategy-unsupported`, `training-unsupported`, `initial-weights-unsupported`,
  * `update-ring-unsupported`, `metric-unsupported`, `export-unsupported`, `standardise-unsupported`, `cohort-unsupported`
  */
 export function requireSupportedLearning(plan: LearningPlan): void {
   const task = taskOf(plan);
-  updateRule(plan);
+  serverStrategy(plan.strategy);
   requireGradientDescent(plan.training);
   requireSupportedEncoding(plan.encoding.update);
   requireSupportedMetrics(plan.evaluation.metrics, task);
-  requireSupportedFormats(plan.release.formats);
+  requireSupportedFormats(plan.release.formats, plan.model.kind);
   if (plan.initialWeights.method === 'importedWeights') {
     throw new WardroundError('initial-weights-unsupported', 'this version does not take imported weights', {
       where: 'initialWeights.method',

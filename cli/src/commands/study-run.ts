@@ -1,12 +1,7 @@
 // `wardround study launch|watch|status|model`: a plan signed and put before the hospitals, followed, and its model opened.
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { sign, type Verified } from '@wardround/protocol/documents/signed';
-import { WardroundError } from '@wardround/protocol/errors';
 import { PlanInvalidError } from '@wardround/protocol/plan/problems';
-import { safetensorsFiles } from '@wardround/learning/export/safetensors';
-import { releaseFiles } from '@wardround/learning/export/release-files';
 import type { RelayConnection } from '@wardround/relay/connect';
 import { ExitCode } from '../exit-code.ts';
 import { type FederationFile, viewAt } from '../federation-file.ts';
@@ -18,7 +13,9 @@ import { currentFederation, openResearcher, type Researcher, withResearcher } fr
 import { compileFile, planProblems, planProblemsText } from '../plan-file.ts';
 import { planText } from '../plan-text.ts';
 import { findPlan, readStudy } from '../study/find-study.ts';
-import { modelCard, modelCardMarkdown } from '../study/model-card.ts';
+import { modelCard } from '../study/model-card.ts';
+import { writeModelDirectory } from '../study/model-directory.ts';
+import { modelFiles } from '../study/model-files.ts';
 import { exportOf, writeExport } from '../study/record-export.ts';
 import { findRelease, openRelease } from '../study/released-model.ts';
 import { studyStatus, statusText } from '../study/status.ts';
@@ -146,15 +143,10 @@ async function model(id: string, { dir, fingerprint, json, out }: Options & { ou
     const released = findRelease(records, researcher.key.thumbprint);
     const { tensors } = await openRelease(released, { chunks: link.chunks, key, study: records.study });
     const plan = records.plan.value;
-    const card = modelCard(records, released);
-    const files = new Map<string, Uint8Array>(safetensorsFiles(plan, tensors));
-    for (const format of plan.release.formats) {
-      for (const [name, bytes] of releaseFiles(format, plan, tensors))
-        files.set(format === 'safetensors' ? name : `${format}/${name}`, bytes);
-    }
-    files.set('model-card.json', Buffer.from(`${JSON.stringify(card, null, 2)}\n`));
-    files.set('model-card.md', Buffer.from(modelCardMarkdown(card)));
-    await writeFiles(out, files);
+    const origin = { study: records.study, model: released.release.value.model, receipt: released.receipt.digest };
+    const card = modelCard(records, { released, model: tensors, pooled: [], provenance: 'notStated' });
+    const files = modelFiles({ plan, model: tensors, origin, card });
+    await writeModelDirectory(out, files);
     return {
       study: records.study,
       model: released.release.value.model,
@@ -169,22 +161,6 @@ async function model(id: string, { dir, fingerprint, json, out }: Options & { ou
       ...document.files.map((name) => `  ${name}`),
     ].join('\n'),
   );
-}
-
-async function writeFiles(directory: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
-  for (const [name, bytes] of files) {
-    const path = join(directory, name);
-    try {
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, bytes, { flag: 'wx' });
-    } catch (cause) {
-      throw new WardroundError(
-        'model-unwritable',
-        'a file of the model cannot be written; an existing one is never overwritten',
-        { where: path, cause },
-      );
-    }
-  }
 }
 
 interface Wanted {

@@ -1,113 +1,145 @@
-// What goes with a released model: where it comes from, who contributed, what protects the patients and what does not.
+// What goes with a released model, from verified records: where it comes from, who contributed, what protects the patients and what does not.
+// The sections follow Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
+import type { Verified } from '@wardround/protocol/documents/signed';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
+import { inputCount, inputNames } from '@wardround/protocol/input-columns';
+import type { Tensor } from '@wardround/protocol/safetensors';
 import type { StudyRecords } from '@wardround/protocol/study-records';
-import { inputColumns } from '@wardround/protocol/input-columns';
+import { outputMeaning } from '@wardround/learning/export/export-job';
 import { UNVERIFIED_enclaveMeasurements } from './measurements.ts';
+import type { ModelCard, PooledMetric } from './model-card-schema.ts';
+import { limits, outOfScope, use, weaknessMeanings } from './model-card-words.ts';
 import type { ReleasedModel } from './released-model.ts';
-import { roundStates } from './rounds.ts';
+import { cosigners, roundStates } from './rounds.ts';
 
-export interface ModelCard {
-  readonly kind: 'ModelCard';
-  readonly title: string;
-  readonly purpose: StudyPlan['purpose'];
-  readonly study: string;
-  readonly federation: string;
-  readonly researcher: string;
-  readonly model: {
-    readonly digest: string;
-    readonly kind: string;
-    readonly inputs: readonly string[];
-    readonly label: StudyPlan['cohort']['label'];
-  };
-  readonly training: {
-    readonly strategy: string;
-    readonly rounds: number;
-    readonly training: StudyPlan['training'];
-    readonly standardise: string;
-  };
-  readonly contributors: readonly { readonly site: string; readonly weight: number; readonly rounds: number }[];
-  readonly receipt: string;
-  readonly releasedBy: string;
-  readonly consents: readonly string[];
-  readonly enclave: { readonly release: string; readonly measurements: readonly string[] };
-  readonly privacy: StudyPlan['privacy'];
-  /** Named by everybody who approved. */
-  readonly weaknesses: readonly string[];
-  readonly intendedUse: string;
+export interface CardSubject {
+  readonly released: ReleasedModel;
+  readonly model: readonly Tensor[];
+  /** Metrics over all sites' test rows that were released with the model; none where the plan has no evaluation. */
+  readonly pooled: readonly PooledMetric[];
+  /** Whether the rows are of real patients, where somebody knows it. */
+  readonly provenance: ModelCard['data']['provenance'];
 }
 
-export function modelCard(records: StudyRecords, { release, receipt, consents }: ReleasedModel): ModelCard {
+/** The caller verified the records, the receipt and the model (`findRelease`, `openRelease`). */
+export function modelCard(records: StudyRecords, { released, model, pooled, provenance }: CardSubject): ModelCard {
   const plan = records.plan.value;
+  const { release, receipt, consents } = released;
   return {
     kind: 'ModelCard',
+    version: 1,
     title: plan.title,
-    purpose: plan.purpose,
-    study: records.study,
-    federation: records.federation.federation,
-    researcher: plan.researcher,
+    intendedUse: {
+      purpose: plan.purpose.text,
+      ethics: plan.purpose.ethics,
+      use,
+      outOfScope: [...outOfScope(plan)],
+      limits: [...limits(plan, pooled)],
+    },
     model: {
       digest: release.value.model,
-      kind: plan.model.kind,
-      inputs: inputColumns(plan.cohort).map(({ name }) => name),
-      label: plan.cohort.label,
+      declaration: plan.model,
+      parameters: model.reduce((sum, { data }) => sum + data.length, 0),
+      inputs: [...inputNames(plan.cohort)],
+      inputColumns: inputCount(plan.cohort),
+      output: outputMeaning(plan),
+      formats: plan.release.formats,
     },
+    data: data(plan, provenance),
+    cohorts: cohorts(records),
     training: {
-      strategy: plan.strategy.name,
+      strategy: plan.strategy,
       rounds: plan.rounds,
-      training: plan.training,
-      standardise: plan.cohort.standardise,
+      method: plan.training,
+      initialWeights: plan.initialWeights,
+      encoding: plan.encoding,
     },
-    contributors: contributors(records),
-    receipt: receipt.digest,
-    releasedBy: release.value.site,
-    consents: consents.map(({ value }) => value.site).toSorted(),
-    enclave: { release: plan.attestation.release, measurements: UNVERIFIED_enclaveMeasurements(records) },
-    privacy: plan.privacy,
-    weaknesses: [...new Set(records.of('Approval').flatMap(({ value }) => value.acceptedWeaknesses))].toSorted(),
-    intendedUse:
-      'Research. Not a medical device; to be validated on the patients it is meant for before anybody relies on it.',
+    metrics: { planned: plan.evaluation.metrics, pooled: [...pooled] },
+    privacy: privacy(records),
+    enclave: {
+      release: plan.attestation.release,
+      platforms: plan.attestation.platforms,
+      gpu: plan.attestation.gpu,
+      measurements: [...UNVERIFIED_enclaveMeasurements(records)],
+      backend: receipt.value.backend,
+    },
+    records: {
+      study: records.study,
+      federation: records.federation.federation,
+      receipt: receipt.digest,
+      closedAt: receipt.value.closedAt,
+      cosignedBy: [...cosigners(records, receipt.digest)],
+      researcher: plan.researcher,
+      releasedBy: release.value.site,
+      releasedAt: release.value.releasedAt,
+      consents: consents.map(({ value }) => value.site).toSorted(),
+    },
   };
 }
 
-function contributors(records: StudyRecords): ModelCard['contributors'] {
-  const closed = roundStates(records).flatMap(({ closed: receipt }) => (receipt === null ? [] : [receipt.value]));
-  return records.plan.value.sites.roster.map(({ name }) => {
-    const entries = closed.flatMap((receipt) => receipt.contributors.filter(({ site }) => site === name));
-    return { site: name, weight: entries.at(-1)?.weight ?? 0, rounds: entries.length };
-  });
+function data({ cohort }: StudyPlan, provenance: ModelCard['data']['provenance']): ModelCard['data'] {
+  const { population, source, features, label, standardise, split, minimumRows, minimumEvents } = cohort;
+  return { provenance, population, source, features, label, standardise, split, minimumRows, minimumEvents };
 }
 
-export function modelCardMarkdown(card: ModelCard): string {
-  const weaknesses = card.weaknesses.length === 0 ? ['none'] : card.weaknesses;
-  return `# ${card.title}
+/**
+ * A card goes further than the board: it is printed in papers. So a weight that counts patients is left out where it is below the plan's
+ * smallest cell, and the total with it where the other weights would give the missing one away.
+ */
+function cohorts(records: StudyRecords): ModelCard['cohorts'] {
+  const { weighting, evaluation, sites } = records.plan.value;
+  const { minimumCell } = evaluation;
+  const receipts = closedReceipts(records);
+  const isTold = (weight: number): boolean => weighting === 'equal' || weight >= minimumCell;
+  const told = sites.roster.map(({ name: site }) => {
+    const entries = receipts.flatMap(({ value }) =>
+      value.contributors.filter((contributor) => contributor.site === site),
+    );
+    const weight = entries.at(-1)?.weight ?? null;
+    return { site, rounds: entries.length, weight: weight === null || isTold(weight) ? weight : null };
+  });
+  const last = receipts.at(-1)?.value;
+  const hidden = last?.contributors.filter(({ weight }) => !isTold(weight)) ?? [];
+  const totalWeight = last === undefined || hidden.length === 1 ? null : last.totalWeight;
+  return { weighting, minimumCell, totalWeight, sites: told, rounds: runsOf(receipts) };
+}
 
-${card.purpose.text} (ethics: ${card.purpose.ethics}). Researcher: ${card.researcher}.
+function closedReceipts(records: StudyRecords): readonly Verified<'RoundReceipt'>[] {
+  return roundStates(records).flatMap(({ closed }) => (closed === null ? [] : [closed]));
+}
 
-| | |
-|---|---|
-| model | ${card.model.kind}, digest \`${card.model.digest}\` |
-| inputs | ${card.model.inputs.join(', ')}; standardised ${card.training.standardise} |
-| label | \`${JSON.stringify(card.model.label)}\` |
-| training | ${card.training.strategy}, ${card.training.rounds} rounds |
-| study | \`${card.study}\` |
-| last receipt | \`${card.receipt}\` |
-| enclave | ${card.enclave.release}, ${card.enclave.measurements.map((measurement) => `\`${measurement}\``).join(', ')} |
-| released by | ${card.releasedBy}, with the consent of ${card.consents.join(', ')} |
+type Runs = ModelCard['cohorts']['rounds'];
 
-## Contributors
+function runsOf(receipts: readonly Verified<'RoundReceipt'>[]): Runs {
+  const runs: Runs = [];
+  for (const { value } of receipts) {
+    const { round } = value;
+    const contributors = value.contributors.map(({ site }) => site);
+    const last = runs.at(-1);
+    const isSame =
+      last !== undefined &&
+      JSON.stringify([last.contributors, last.absent]) === JSON.stringify([contributors, value.absentees]);
+    if (isSame) last.to = round;
+    else runs.push({ from: round, to: round, contributors, absent: value.absentees });
+  }
+  return runs;
+}
 
-| hospital | weight | rounds |
-|---|---|---|
-${card.contributors.map(({ site, weight, rounds }) => `| ${site} | ${weight} | ${rounds} |`).join('\n')}
+function privacy(records: StudyRecords): ModelCard['privacy'] {
+  const plan = records.plan.value;
+  const names = new Set(records.of('Approval').flatMap(({ value }) => value.acceptedWeaknesses));
+  return {
+    guarantee: guarantee(plan.privacy),
+    mechanism: plan.privacy,
+    masking: plan.masking,
+    minimumContributors: plan.sites.minimum,
+    maxShare: plan.sites.maxShare,
+    weaknesses: [...names].toSorted().map((name) => ({ name, meaning: weaknessMeanings[name] })),
+  };
+}
 
-## Privacy
-
-Mode: ${card.privacy.mode}. Weaknesses that every approving hospital named:
-
-${weaknesses.map((name) => `- ${name}`).join('\n')}
-
-## Intended use
-
-${card.intendedUse}
-`;
+/** No differential privacy is `unbounded`, never 0 and never left out. */
+function guarantee(mechanism: StudyPlan['privacy']): ModelCard['privacy']['guarantee'] {
+  if (mechanism.mode === 'noDifferentialPrivacy') return { kind: 'unbounded' };
+  return { kind: 'bounded', epsilon: mechanism.epsilon, delta: mechanism.delta };
 }

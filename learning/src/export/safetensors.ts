@@ -1,9 +1,11 @@
 // The released model as one safetensors file that says what its inputs are.
 import type { Bytes } from '@wardround/protocol/bytes';
-import { inputColumns } from '@wardround/protocol/input-columns';
-import { type Tensor, encodeSafetensors } from '@wardround/protocol/safetensors';
-import { type ModelPlan, modelShape, taskOf } from '../model-shape.ts';
-import { requireFloat32 } from '../tensor-view.ts';
+import { encodeSafetensors } from '@wardround/protocol/safetensors';
+import { type ExportJob, outputMeaning, provenance } from './export-job.ts';
+import { trainedTensors } from './model-parts.ts';
+
+/** What the tensors alone give, before the link that the other formats have built in. */
+const linearMeanings = { probability: 'logOdds', number: 'number', relativeHazard: 'logRelativeHazard' } as const;
 
 /**
  * `model.safetensors`: the model's tensors in their order, so that `modelDigest` of what is read back is the receipt's; what inputs and output
@@ -11,15 +13,13 @@ import { requireFloat32 } from '../tensor-view.ts';
  *
  * @throws WardroundError `tensors-mismatch`, `model-unsupported`
  */
-export function safetensorsFiles(plan: ModelPlan, model: readonly Tensor[]): ReadonlyMap<string, Bytes> {
-  const tensors = requireFloat32(model, modelShape(plan));
+export function safetensorsFiles(job: ExportJob): ReadonlyMap<string, Bytes> {
+  const { plan } = job;
   const metadata = {
     format: 'wardround-model/v1',
-    model: plan.model.kind,
-    activation: plan.model.kind === 'mlp' ? plan.model.activation : 'none',
-    output: taskOf(plan) === 'binary' ? 'logOdds' : 'number',
-    inputs: JSON.stringify(inputColumns(plan.cohort).map(({ name }) => name)),
-    standardise: plan.cohort.standardise,
+    ...provenance(job),
+    activation: 'activation' in plan.model ? plan.model.activation : 'none',
+    output: linearMeanings[outputMeaning(plan)],
   };
-  return new Map([['model.safetensors', encodeSafetensors(tensors, metadata)]]);
+  return new Map([['model.safetensors', encodeSafetensors(trainedTensors(job), metadata)]]);
 }

@@ -3,18 +3,7 @@ import type { PlanProblem } from './problems.ts';
 import type { UnboundPlan } from './unbound-plan.ts';
 
 const models: readonly string[] = ['logisticRegression', 'linearRegression', 'mlp'];
-const strategies: readonly string[] = [
-  'fedAvg',
-  'fedProx',
-  'scaffold',
-  'fedAvgM',
-  'fedAdam',
-  'fedYogi',
-  'fedAdagrad',
-  'fedNova',
-  'fedBn',
-  'selectingRule',
-];
+const strategies: readonly string[] = ['fedAvg', 'fedProx', 'fedAvgM', 'fedAdam', 'fedYogi', 'fedAdagrad'];
 
 interface Limit {
   readonly path: readonly (string | number)[];
@@ -170,14 +159,6 @@ function privacyLimits({ privacy, masking, statistics, evaluation, release }: Un
       what: 'consent given with the approval',
       got: release.consent.method,
       instead: 'oneByOne',
-    },
-    {
-      path: ['release', 'formats'],
-      code: 'format',
-      beyond: release.formats.includes('onnx'),
-      what: 'ONNX export',
-      got: 'onnx',
-      instead: 'safetensors, tfjs',
     },
   ];
 }

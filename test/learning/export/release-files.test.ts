@@ -2,19 +2,24 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { modelDigest } from '@wardround/learning/checkpoint';
-import { type ReleaseFiles, releaseFiles, requireSupportedFormats } from '@wardround/learning/export/release-files';
+import { type ReleaseFormat, requireSupportedFormats } from '@wardround/learning/export/formats';
+import { type ReleaseFiles, releaseFiles } from '@wardround/learning/export/release-files';
 import { initialModel } from '@wardround/learning/initial-model';
 import { type Backend, startBackend } from '@wardround/learning/tfjs/backend';
 import { predict } from '@wardround/learning/tfjs/predict';
+import { inputCount, inputNames } from '@wardround/protocol/input-columns';
 import { decodeSafetensors } from '@wardround/protocol/safetensors';
-import { type LearningPlan, cohortOf, mlpModel, planOf, unsupportedModels } from '../plans.ts';
+import { type LearningPlan, cohortOf, mlpModel, planOf } from '../plans.ts';
 import { f32, withCode } from '../tensors.ts';
 
 let backend: Backend;
 beforeAll(async () => {
   backend = await startBackend('wasm');
 });
-const features = Float64Array.from({ length: 30 }, (_, i) => Math.sin(i) * 2);
+const rows = 10;
+const image = { height: 9, width: 8, channels: 2 } as const;
+const formats: readonly ReleaseFormat[] = ['safetensors', 'tfjs', 'onnx'];
+const origin = { study: '1'.repeat(64), model: '2'.repeat(64), receipt: '3'.repeat(64) };
 const seeded = { initialWeights: { method: 'seeded', seed: 9 } } as const;
 const number = cohortOf(['a', 'b', 'c'], 'number');
 const plans: readonly (readonly [string, LearningPlan])[] = [
@@ -22,6 +27,14 @@ const plans: readonly (readonly [string, LearningPlan])[] = [
   ['linear regression', planOf({ ...seeded, cohort: number, model: { kind: 'linearRegression', l2: '0' } })],
   ['an MLP of tanh', planOf({ ...seeded, model: mlpModel })],
   ['an MLP of relu', planOf({ ...seeded, model: { ...mlpModel, activation: 'relu' } })],
+  [
+    'a CNN',
+    planOf({
+      ...seeded,
+      cohort: { ...cohortOf(['a']), features: [{ type: 'image', name: 'scan', ...image, missing: 'refuse' }] },
+      model: { kind: 'cnn', image, filters: [3, 4], kernel: 4, hidden: [5], activation: 'relu', l2: '0' },
+    }),
+  ],
   [
     'an MLP of sigmoid for a number',
     planOf({ ...seeded, cohort: number, model: { ...mlpModel, activation: 'sigmoid' } }),
@@ -39,7 +52,7 @@ const jsonSchema = z.object({
   ]),
 });
 
-async function answersOfTfjs(files: ReleaseFiles): Promise<number[]> {
+async function answersOfTfjs(files: ReleaseFiles, features: Float64Array): Promise<number[]> {
   const { tf } = backend;
   const json = jsonSchema.parse(JSON.parse(new TextDecoder().decode(files.get('model.json'))));
   const artifacts = {
@@ -49,7 +62,7 @@ async function answersOfTfjs(files: ReleaseFiles): Promise<number[]> {
   };
   const model = await tf.loadLayersModel({ load: () => Promise.resolve(artifacts) });
   const outputs = tf.tidy(() => {
-    const predicted = model.predict(tf.tensor2d(Float32Array.from(features), [10, 3]));
+    const predicted = model.predict(tf.tensor2d(Float32Array.from(features), [rows, features.length / rows]));
     return Array.isArray(predicted) ? [] : Array.from(predicted.dataSync());
   });
   model.dispose();
@@ -57,6 +70,7 @@ async function answersOfTfjs(files: ReleaseFiles): Promise<number[]> {
 }
 
 describe.each(plans)('%s', (_, plan) => {
+  const features = Float64Array.from({ length: rows * inputCount(plan.cohort) }, (_value, i) => Math.sin(i) * 2);
   const model = initialModel(plan).map((tensor) =>
     tensor.name.endsWith('bias')
       ? f32(
@@ -68,9 +82,9 @@ describe.each(plans)('%s', (_, plan) => {
   );
 
   it('answers the same as a tfjs layers model', async () => {
-    const files = releaseFiles('tfjs', plan, model);
+    const files = releaseFiles('tfjs', { plan, model, origin: null });
     expect([...files.keys()]).toEqual(['model.json', 'weights.bin']);
-    const answers = await answersOfTfjs(files);
+    const answers = await answersOfTfjs(files, features);
     const expected = predict({ backend, plan, model, features });
     expect(answers).toHaveLength(10);
     answers.forEach((answer, i) => expect(answer).toBeCloseTo(expected[i] ?? Number.NaN, 5));
@@ -78,31 +92,41 @@ describe.each(plans)('%s', (_, plan) => {
   });
 
   it('is in safetensors the model of the receipt, with its inputs named', () => {
-    const files = releaseFiles('safetensors', plan, model);
+    const files = releaseFiles('safetensors', { plan, model, origin });
     const { tensors, metadata } = decodeSafetensors(files.get('model.safetensors') ?? new Uint8Array(0));
     expect(modelDigest(tensors)).toBe(modelDigest(model));
-    expect(metadata).toMatchObject({ model: plan.model.kind, inputs: '["a","b","c"]', standardise: 'none' });
+    expect(metadata).toMatchObject({
+      model: plan.model.kind,
+      inputs: JSON.stringify(inputNames(plan.cohort)),
+      standardise: 'none',
+    });
+    expect(metadata).toMatchObject({ study: origin.study, modelDigest: origin.model, receipt: origin.receipt });
   });
 
   it('has the same bytes twice', () => {
-    for (const format of ['safetensors', 'tfjs'] as const)
-      expect(releaseFiles(format, plan, model)).toEqual(releaseFiles(format, plan, model));
+    for (const format of formats)
+      expect(releaseFiles(format, { plan, model, origin })).toEqual(releaseFiles(format, { plan, model, origin }));
   });
 });
 
 describe('what it refuses', () => {
-  it('a format of a later version', () => {
-    expect(() => releaseFiles('onnx', planOf(), initialModel(planOf()))).toThrow(withCode('export-unsupported'));
-    expect(() => requireSupportedFormats(['safetensors', 'onnx'])).toThrow(withCode('export-unsupported'));
-    expect(() => requireSupportedFormats(['safetensors', 'tfjs'])).not.toThrow();
+  it('trees in tfjs, which has no layer for them', () => {
+    for (const format of formats) {
+      expect(() => requireSupportedFormats([format], 'mlp')).not.toThrow();
+      if (format !== 'tfjs') expect(() => requireSupportedFormats([format], 'gradientBoostedTrees')).not.toThrow();
+    }
+    expect(() => requireSupportedFormats(['safetensors', 'tfjs'], 'gradientBoostedTrees')).toThrow(
+      withCode('export-unsupported'),
+    );
   });
 
-  it.each(['safetensors', 'tfjs'] as const)('a model that is not the plan’s: %s', (format) => {
-    expect(() => releaseFiles(format, planOf(), initialModel(planOf({ model: mlpModel })))).toThrow(
-      withCode('tensors-mismatch'),
-    );
-    for (const model of unsupportedModels) {
-      expect(() => releaseFiles(format, planOf({ model }), [])).toThrow(withCode('model-unsupported'));
-    }
+  it.each(formats)('a model that is not the plan’s: %s', (format) => {
+    const model = initialModel(planOf({ model: mlpModel }));
+    expect(() => releaseFiles(format, { plan: planOf(), model, origin: null })).toThrow(withCode('tensors-mismatch'));
+  });
+
+  it.each(formats)('a model with a number that is none: %s', (format) => {
+    const model = [f32('weight', [1, Number.NaN, 1], [3, 1]), f32('bias', [0])];
+    expect(() => releaseFiles(format, { plan: planOf(), model, origin: null })).toThrow(withCode('tensors-not-finite'));
   });
 });

@@ -180,7 +180,6 @@ describe('compilePlan', () => {
       'initialWeights',
       'unsupported-initial-weights',
     ],
-    ['ONNX', (p) => (p.release.formats = ['onnx']), 'release.formats', 'unsupported-format'],
   ];
   it('takes any platform, and a GPU', () => {
     const plan = examplePlan();

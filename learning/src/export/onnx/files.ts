@@ -1,0 +1,59 @@
+// The released model as `model.onnx`: rows as the cohort contract encodes them in, one number for each row out.
+import type { Bytes } from '@wardround/protocol/bytes';
+import { inputCount } from '@wardround/protocol/input-columns';
+import { type ExportJob, type OutputMeaning, outputMeaning, provenance } from '../export-job.ts';
+import { trainedLayers } from '../model-parts.ts';
+import { encodeOnnx } from './encode.ts';
+import { GraphBuilder, type Value } from './graph.ts';
+import { addChain } from './layers.ts';
+
+const inputName = 'inputs';
+
+/**
+ * `model.onnx`, IR version 8, operator sets ai.onnx 17 and ai.onnx.ml 3: input `inputs`, float32 [rows, columns of the contract]; output
+ * `probability`, `number` or `relativeHazard`, float32 [rows]. The metadata names the columns, how they are standardised, and the records
+ * that the model comes from.
+ *
+ * @throws WardroundError `tensors-mismatch`, `tensors-not-finite`, `model-unsupported`
+ */
+export function onnxFiles(job: ExportJob): ReadonlyMap<string, Bytes> {
+  const graph = new GraphBuilder();
+  const meaning = outputMeaning(job.plan);
+  addOutput(graph, addModel(graph, job), meaning);
+  const bytes = encodeOnnx({
+    graph,
+    input: { name: inputName, columns: inputCount(job.plan.cohort), meaning: inputMeaning(job) },
+    output: { name: meaning, meaning: meanings[meaning] },
+    metadata: { format: 'wardround-onnx/v1', ...provenance(job), output: meaning },
+  });
+  return new Map([['model.onnx', bytes]]);
+}
+
+/** [rows, 1] */
+function addModel(graph: GraphBuilder, job: ExportJob): Value {
+  return addChain(graph, { model: job.plan.model, layers: trainedLayers(job), input: inputName });
+}
+
+const links = { probability: 'Sigmoid', number: 'Identity', relativeHazard: 'Exp' } as const;
+
+const meanings = {
+  probability: 'probability that the label is positive',
+  number: 'the label, as predicted',
+  relativeHazard: 'exp(xβ): the hazard relative to that of a row of zeros',
+} as const;
+
+function addOutput(graph: GraphBuilder, values: Value, meaning: OutputMeaning): void {
+  const flat = graph.add({ operator: 'Squeeze', inputs: [values, graph.integers('outputAxes', [1])] });
+  graph.add({ operator: links[meaning], inputs: [flat] }, meaning);
+}
+
+function inputMeaning({ plan }: ExportJob): string {
+  return `one row a patient, the columns that the metadata name under inputs, in that order; ${standardisation[plan.cohort.standardise]}`;
+}
+
+const standardisation = {
+  none: 'as they are',
+  perSite:
+    'each less its mean and divided by its sample standard deviation (ddof 1), both of the hospital that the row comes from',
+  federated: 'each less its mean and divided by its sample standard deviation (ddof 1), both of all hospitals together',
+} as const;
