@@ -31,7 +31,8 @@ export function fillModel(source: ModelSource): StudyPlan['model'] {
         depth: source.depth,
         bins: source.bins ?? 32,
         learningRate: source.learningRate ?? '0.1',
-        l2,
+        // Leaves are −G / (H + l2): without it a leaf of few patients says too much.
+        l2: source.l2 ?? '1',
       };
   }
 }

@@ -2,6 +2,7 @@
 import { leastContributors, quorum } from '../quorum.ts';
 import type { PlanProblem } from './problems.ts';
 import { strategyProblems } from './strategy-problems.ts';
+import { treesProblems } from './trees-semantics.ts';
 import type { UnboundPlan } from './unbound-plan.ts';
 
 /** Every contradiction inside a plan; `colludingSites` is 0 where the federation is not known. */
@@ -16,6 +17,7 @@ export function contradictions(
     ...labelProblems(plan),
     ...strategyProblems(plan, colludingSites),
     ...maskingProblems(plan),
+    ...treesProblems(plan),
     ...expiryProblems(plan, now),
   ];
 }

@@ -1,0 +1,58 @@
+// What a plan for gradient-boosted trees must agree on with itself: one round a level, whole units, Newton's sums, and a size that can be sent.
+import { histogramBytes, leavesOf, maxHistogramBytes, maxLeaves, roundsOfTrees } from '../tree-sizes.ts';
+import type { PlanProblem } from './problems.ts';
+import type { UnboundPlan } from './unbound-plan.ts';
+
+/** None for a plan of another model. */
+export function treesProblems({ model, cohort, rounds, training }: UnboundPlan): PlanProblem[] {
+  if (model.kind !== 'gradientBoostedTrees') return [];
+  const problems: PlanProblem[] = [];
+  if (rounds !== roundsOfTrees(model)) {
+    problems.push({
+      path: ['rounds'],
+      code: 'trees-rounds',
+      message: 'trees grow by one level a round',
+      expected: `trees × depth = ${roundsOfTrees(model)}`,
+      got: String(rounds),
+    });
+  }
+  if (training.method !== 'newton') {
+    problems.push({
+      path: ['training', 'optimizer'],
+      code: 'trees-training',
+      message: 'trees are grown from sums of gradients and Hessians, not by local steps',
+      expected: 'newton, and the strategy newton',
+      got: training.optimizer.name,
+    });
+  }
+  if (cohort.standardise !== 'none') {
+    problems.push({
+      path: ['cohort', 'standardise'],
+      code: 'trees-standardise',
+      message: 'trees ask about values in the units of the contract',
+      expected: 'none',
+      got: cohort.standardise,
+    });
+  }
+  if (Number(model.learningRate) > 1) {
+    problems.push({
+      path: ['model', 'learningRate'],
+      code: 'trees-learning-rate',
+      message: 'a tree would overshoot what it is to correct',
+      expected: 'at most 1',
+      got: model.learningRate,
+    });
+  }
+  const bytes = histogramBytes(cohort, model);
+  if (bytes > maxHistogramBytes || leavesOf(model) > maxLeaves) {
+    problems.push({
+      path: ['model'],
+      code: 'trees-too-large',
+      message:
+        'too large a forest, or too large a contribution to its deepest level: fewer or shallower trees, fewer bins or columns',
+      expected: `at most ${maxLeaves} leaves and ${maxHistogramBytes} bytes of histograms`,
+      got: `${leavesOf(model)} leaves and ${bytes} bytes`,
+    });
+  }
+  return problems;
+}
