@@ -21,17 +21,33 @@ export function readFeature(table: Table, feature: Exclude<Feature, ImageFeature
   return reading({ name: feature.name, values, missing: feature.missing });
 }
 
-/** 0 or 1 under the contract's comparison, or the number. @throws see `checkCohort` */
+/** 0 or 1 under the contract's comparison, the number, or the time of a survival label (0 to its longest). @throws see `checkCohort` */
 export function readLabel(table: Table, label: Cohort['label']): Reading {
-  if (label.type === 'survival') {
-    throw new WardroundError('cohort-unsupported', 'this version does not read survival labels', { where: label.time });
+  const name = label.type === 'survival' ? label.time : label.name;
+  const numbers = numbersIn(requireColumn(table, name));
+  return reading({ name, values: labelValues(numbers, label), missing: label.missing });
+}
+
+/** 1 where the time of a survival label ends with the event, 0 where it is censored; null for other labels. @throws see `checkCohort` */
+export function readEvents(table: Table, label: Cohort['label']): Reading | null {
+  if (label.type !== 'survival') return null;
+  const numbers = numbersIn(requireColumn(table, label.event));
+  return reading({ name: label.event, values: compared(numbers, label.eventWhen), missing: label.missing });
+}
+
+function labelValues(numbers: readonly (number | null)[], label: Cohort['label']): readonly (number | null)[] {
+  switch (label.type) {
+    case 'number':
+      return inRange(numbers, label);
+    case 'binary':
+      return compared(numbers, label.positiveWhen);
+    case 'survival':
+      return inRange(numbers, { name: label.time, unit: label.timeUnit, range: { min: '0', max: label.maxTime } });
   }
-  const numbers = numbersIn(requireColumn(table, label.name));
-  const values =
-    label.type === 'number'
-      ? inRange(numbers, label)
-      : numbers.map((value) => (value === null ? null : Number(compare(value, label.positiveWhen))));
-  return reading({ name: label.name, values, missing: label.missing });
+}
+
+function compared(numbers: readonly (number | null)[], comparison: Comparison): readonly (number | null)[] {
+  return numbers.map((value) => (value === null ? null : Number(compare(value, comparison))));
 }
 
 /** 0 for train and 1 for test, every row decided; null where no column decides. @throws see `checkCohort` */

@@ -2,7 +2,7 @@
 // What is found here names rows and values of patients: it is shown to the site's own people and goes nowhere else.
 import type { Cohort } from '@wardround/protocol/documents/cohort';
 import { WardroundError } from '@wardround/protocol/errors';
-import { type Reading, readFeature, readLabel, readSplit } from './contract-columns.ts';
+import { type Reading, readEvents, readFeature, readLabel, readSplit } from './contract-columns.ts';
 import type { Table } from './table.ts';
 
 export interface CohortOutcome {
@@ -10,9 +10,9 @@ export interface CohortOutcome {
   readonly rows: number;
   readonly droppedRows: number;
   readonly usedRows: number;
-  /** Used rows with a positive label; 0 where the label is a number. */
+  /** Used rows with a positive label, or whose time ends with the event; 0 where the label is a number. */
   readonly events: number;
-  /** Missing cells for each feature and for the label, by name. */
+  /** Missing cells for each feature and for the label (a survival label has two columns), by name. */
   readonly missing: Readonly<Record<string, number>>;
 }
 
@@ -25,8 +25,10 @@ export class CheckedCohort {
   readonly usedRows: Uint32Array;
   /** One reading a feature, in the contract's order: the number, or the code's position. */
   readonly features: readonly Reading[];
-  /** 0 or 1 for a binary label, the number otherwise. */
+  /** 0 or 1 for a binary label, the number otherwise; the time of a survival label. */
   readonly label: Reading;
+  /** For a survival label 1 where the time ends with the event, 0 where it is censored; null otherwise. */
+  readonly event: Reading | null;
   /** 0 = train, 1 = test for each row where a column decides; null where it does not. */
   readonly split: Reading | null;
   readonly outcome: CohortOutcome;
@@ -37,6 +39,7 @@ export class CheckedCohort {
     this.usedRows = parts.usedRows;
     this.features = parts.features;
     this.label = parts.label;
+    this.event = parts.event;
     this.split = parts.split;
     this.outcome = parts.outcome;
   }
@@ -53,11 +56,13 @@ export class CheckedCohort {
       .filter((feature) => feature.type !== 'image')
       .map((feature) => readFeature(table, feature));
     const label = readLabel(table, cohort.label);
+    const event = readEvents(table, cohort.label);
     const split = readSplit(table, cohort.split);
-    const usedRows = rowsWithAll(table.rows, [...features, label]);
-    const outcome = summarise({ table, cohort, features, label, usedRows });
+    const readings = [...features, label, ...(event === null ? [] : [event])];
+    const usedRows = rowsWithAll(table.rows, readings);
+    const outcome = summarise({ table, cohort, readings, usedRows, positive: event ?? label });
     requireEnough(cohort, outcome);
-    return new CheckedCohort({ cohort, table, usedRows, features, label, split, outcome });
+    return new CheckedCohort({ cohort, table, usedRows, features, label, event, split, outcome });
   }
 }
 
@@ -67,6 +72,7 @@ interface CheckedParts {
   readonly usedRows: Uint32Array;
   readonly features: readonly Reading[];
   readonly label: Reading;
+  readonly event: Reading | null;
   readonly split: Reading | null;
   readonly outcome: CohortOutcome;
 }
@@ -96,16 +102,22 @@ function rowsWithAll(rows: number, readings: readonly Reading[]): Uint32Array {
   return Uint32Array.from(used);
 }
 
-function summarise(parts: Pick<CheckedParts, 'table' | 'cohort' | 'features' | 'label' | 'usedRows'>): CohortOutcome {
-  const { table, cohort, features, label, usedRows } = parts;
+interface Summary extends Pick<CheckedParts, 'table' | 'cohort' | 'usedRows'> {
+  /** Every column that a used row must have. */
+  readonly readings: readonly Reading[];
+  /** The one whose 1 is an event, unless the label is a number. */
+  readonly positive: Reading;
+}
+
+function summarise({ table, cohort, readings, usedRows, positive }: Summary): CohortOutcome {
   const events =
-    cohort.label.type === 'binary' ? usedRows.reduce((sum, row) => sum + (label.values[row] === 1 ? 1 : 0), 0) : 0;
+    cohort.label.type === 'number' ? 0 : usedRows.reduce((sum, row) => sum + (positive.values[row] === 1 ? 1 : 0), 0);
   return {
     rows: table.rows,
     droppedRows: table.rows - usedRows.length,
     usedRows: usedRows.length,
     events,
-    missing: Object.fromEntries([...features, label].map((reading) => [reading.name, reading.missing])),
+    missing: Object.fromEntries(readings.map((reading) => [reading.name, reading.missing])),
   };
 }
 

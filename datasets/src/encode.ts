@@ -3,14 +3,17 @@ import type { Cohort } from '@wardround/protocol/documents/cohort';
 import { WardroundError } from '@wardround/protocol/errors';
 import { type InputColumn, inputColumns } from '@wardround/protocol/input-columns';
 import { CheckedCohort } from './contract.ts';
+import type { Reading } from './contract-columns.ts';
 import { splitRows } from './split.ts';
 import type { Provenance } from './table.ts';
 
-/** Rows × columns, row-major; one label a row (0 or 1 when binary). */
+/** Rows × columns, row-major; one label a row (0 or 1 when binary, the time of a survival label). */
 export interface EncodedRows {
   readonly rows: number;
   readonly features: Float64Array<ArrayBuffer>;
   readonly labels: Float64Array<ArrayBuffer>;
+  /** For a survival label only: 1 where the time ends with the event, 0 where it is censored. */
+  readonly events?: Float64Array<ArrayBuffer>;
 }
 
 /** What was subtracted from, and what divided, each column. */
@@ -102,8 +105,10 @@ function encodeRows({ checked, columns, rows }: EncodeJob): EncodedRows {
       features[i * columns.length + column] = codeIndex === null ? value : Number(value === codeIndex);
     });
   });
-  const labels = Float64Array.from(rows, (row) => present(checked.label.values[row], checked.label.name));
-  return { rows: rows.length, features, labels };
+  const valuesOf = ({ name, values }: Reading): Float64Array<ArrayBuffer> =>
+    Float64Array.from(rows, (row) => present(values[row], name));
+  const encoded = { rows: rows.length, features, labels: valuesOf(checked.label) };
+  return checked.event === null ? encoded : { ...encoded, events: valuesOf(checked.event) };
 }
 
 function present(value: number | null | undefined, where: string): number {

@@ -158,22 +158,6 @@ describe('checkCohort', () => {
       ],
       ['one event too few', good, { minimumEvents: 3 }, { code: 'cohort-too-few-events', where: 'num', got: '2' }],
       ['images', good, { source: 'images' }, { code: 'cohort-unsupported' }],
-      [
-        'survival labels',
-        good,
-        {
-          label: {
-            type: 'survival',
-            time: 'age',
-            timeUnit: 'd',
-            event: 'num',
-            eventWhen: { operator: '==', value: '1' },
-            maxTime: '100',
-            missing: 'refuse',
-          },
-        },
-        { code: 'cohort-unsupported', where: 'age' },
-      ],
     ];
   it.each(bad)('refuses %s', (_, columns, overrides, expected) => {
     expect(() => checkCohort(makeTable('real', columns), cohortOf(overrides))).toThrow(
