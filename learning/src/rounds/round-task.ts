@@ -5,6 +5,7 @@ import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
 import { type Stage, stageOf } from '@wardround/protocol/schedule';
 import type { Checkpoint } from '../checkpoint.ts';
+import { statisticsTask } from '../statistics/statistics-task.ts';
 import { updateTask } from '../strategies/update-task.ts';
 
 /** What the enclave checks of a tensor's integers besides their number. */
@@ -60,6 +61,7 @@ export function taskOfStage(plan: StudyPlan, stage: Stage): RoundTask {
     case 'update':
       return updateTask(plan, stage);
     case 'statistics':
+      return statisticsTask(plan);
     case 'newton':
     case 'evaluation':
       throw new WardroundError('stage-unsupported', 'this version cannot carry out that kind of round', {
