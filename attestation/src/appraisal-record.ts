@@ -4,8 +4,10 @@ import { instantSchema, nonceSchema, sha256Schema } from '@wardround/protocol/do
 import type { JsonLimits } from '@wardround/protocol/canonical-json';
 import { parseStrictJson } from '@wardround/protocol/canonical-json';
 import { WardroundError } from '@wardround/protocol/errors';
-import { endorsementSchema, evidenceSchema } from './evidence.ts';
+import { evidenceSchema } from './evidence.ts';
+import { ownEndorsementSchema } from './own-endorsement.ts';
 import { policySchema } from './policy/policy.ts';
+import { withSecondOpinions } from './second-opinions.ts';
 import type { AppraisalInput, VerificationReport } from './verifier.ts';
 import { verifyEnclave } from './verifier.ts';
 
@@ -38,7 +40,7 @@ export const appraisalRecordSchema = z.strictObject({
   evidence: evidenceSchema,
   policy: policySchema,
   /** The site's own collateral that was judged together with the bundle's, and when it was mirrored. */
-  mirror: z.array(z.strictObject({ endorsement: endorsementSchema, mirroredAt: instantSchema })).max(1_024),
+  mirror: z.array(z.strictObject({ endorsement: ownEndorsementSchema, mirroredAt: instantSchema })).max(1_024),
   outcome: outcomeSchema,
   /** Which program judged: other versions may know more. */
   program: z.string().min(1).max(64),
@@ -95,14 +97,16 @@ export interface Replayed {
  * Judges again, at the recorded instant, with what was recorded. A record is nobody's word for anything: only what follows from it counts.
  * @throws WardroundError `clock-invalid`
  */
-export function replayRecord({ at, expected, evidence, policy, mirror, outcome }: AppraisalRecord): Replayed {
-  const report = verifyEnclave({
+export async function replayRecord(record: AppraisalRecord): Promise<Replayed> {
+  const { at, expected, evidence, policy, mirror, outcome } = record;
+  const input = await withSecondOpinions({
     evidence,
     policy,
     expected,
     at: new Date(at),
     mirror: mirror.map(({ endorsement, mirroredAt }) => ({ endorsement, mirroredAt: new Date(mirroredAt) })),
   });
+  const report = verifyEnclave(input);
   const again = outcomeOf(report);
   const members = ['authentic', 'accepted', 'simulated', 'evidenceDigest', 'policyDigest'] as const;
   return {

@@ -4,7 +4,7 @@ import { WardroundError } from '@wardround/protocol/errors';
 import { equalBytes, toHex } from '@wardround/protocol/bytes';
 import { reportDataFor } from './binding.ts';
 import { requireInstant } from './clock.ts';
-import type { Contents, Endorsements, MirroredEndorsement, PlatformName } from './composite/contents.ts';
+import type { Contents, Endorsements, PlatformName } from './composite/contents.ts';
 import { readContents, readEndorsements, requireDeclared } from './composite/contents.ts';
 import { verifyAzureSnpMachine, verifyAzureTdxMachine } from './composite/azure.ts';
 import type { Devices } from './composite/devices.ts';
@@ -18,6 +18,7 @@ import type { SecondPath } from './composite/second-path.ts';
 import { verifySecondPath } from './composite/second-path.ts';
 import { isSimulatedTrust, requireOneSort } from './composite/vendors.ts';
 import type { Evidence } from './evidence.ts';
+import type { MirroredEndorsement } from './own-endorsement.ts';
 import { evidenceDigest } from './evidence.ts';
 import type { Limit } from './explain/not-covered.ts';
 import { limitsOf } from './explain/not-covered.ts';
@@ -44,7 +45,7 @@ export interface AppraisalInput {
   readonly at: Date;
   /** The site's own mirror, judged together with what is in the bundle: leaving a newer list out of a bundle hides nothing. */
   readonly mirror: readonly MirroredEndorsement[];
-  /** What NVIDIA's attestation service says of the same devices, read by `readNras`; a policy that requires it refuses without. */
+  /** What NVIDIA's attestation service says of the same devices, read by `readSecondOpinions`; a policy that requires it refuses without. */
   readonly secondOpinions?: readonly NrasReading[];
 }
 

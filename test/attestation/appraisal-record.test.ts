@@ -31,18 +31,18 @@ function recorded(changes: Partial<AppraisalInput>): AppraisalRecord {
 }
 
 describe('a record', () => {
-  it('survives the disk and judges the same', () => {
+  it('survives the disk and judges the same', async () => {
     const read = parseAppraisalRecord(canonicalJson(record));
     expect(read).toEqual(record);
-    const replayed = replayRecord(read);
+    const replayed = await replayRecord(read);
     expect(replayed).toMatchObject({ differing: [], steps: [], report: { accepted: true } });
     expect(isSameOutcome(replayed)).toBe(true);
   });
 
-  it('of a refusal judges the same refusal', () => {
+  it('of a refusal judges the same refusal', async () => {
     const refused = recorded({ expected: { nonce: otherNonce, sessionOpenDigest: sessionOpen } });
     expect(refused.outcome.accepted).toBe(false);
-    expect(isSameOutcome(replayRecord(refused))).toBe(true);
+    expect(isSameOutcome(await replayRecord(refused))).toBe(true);
   });
 
   it.each([
@@ -93,16 +93,16 @@ describe('a record', () => {
       ['authentic', 'accepted'],
       undefined,
     ],
-  ] as const)('with %s edited judges otherwise, and says where', (_, edit, differing, steps) => {
-    const replayed = replayRecord(parseAppraisalRecord(canonicalJson(edit(record))));
+  ] as const)('with %s edited judges otherwise, and says where', async (_, edit, differing, steps) => {
+    const replayed = await replayRecord(parseAppraisalRecord(canonicalJson(edit(record))));
     expect(isSameOutcome(replayed)).toBe(false);
     expect([...replayed.differing]).toEqual(expect.arrayContaining([...differing]));
     if (steps !== undefined) expect(replayed.steps.map(({ name }) => name).toSorted()).toEqual(steps.toSorted());
   });
 
-  it('whose evidence was edited is not accepted, whatever it says of itself', () => {
+  it('whose evidence was edited is not accepted, whatever it says of itself', async () => {
     const evidence = { ...record.evidence, binding: { ...record.evidence.binding, sessionOpen: otherNonce } };
-    const { report, differing } = replayRecord({ ...record, evidence });
+    const { report, differing } = await replayRecord({ ...record, evidence });
     expect(report.accepted).toBe(false);
     expect(differing).toContain('evidenceDigest');
   });

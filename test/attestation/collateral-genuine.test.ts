@@ -46,7 +46,7 @@ function only(items: readonly Recognised[], name: string): Recognised {
 
 describe.skipIf(!haveVectors)('genuine collateral of Intel', () => {
   it('in one file, as tools write it, is four items, which are one for a verifier', () => {
-    const { items, unknown } = recognise(files(wholeCollateral));
+    const { items, unknown } = recognise(files(wholeCollateral), inFebruary);
     expect(unknown).toEqual([]);
     expect(items.map(({ key }) => keyName(key)).toSorted()).toEqual([
       'intelPckCrl platform',
@@ -82,7 +82,7 @@ describe.skipIf(!haveVectors)('genuine collateral of Intel', () => {
   });
 
   it('says until when it holds, and which is the newer', () => {
-    const { items } = recognise(files(wholeCollateral, 'tdx/go-tdx-guest/sample_tcbinfo_response_v5'));
+    const { items } = recognise(files(wholeCollateral, 'tdx/go-tdx-guest/sample_tcbinfo_response_v5'), inFebruary);
     const [first, second, ...more] = items.filter(({ key }) => key.kind === 'intelTcbInfo').map(verified);
     if (first === undefined || second === undefined || more.length > 0) throw new Error('not two');
     expect([first.issued, second.issued].map((date) => date.toISOString().slice(0, 10))).toEqual([
@@ -95,7 +95,7 @@ describe.skipIf(!haveVectors)('genuine collateral of Intel', () => {
   });
 
   it('is refused at one wrong thing', () => {
-    const { items } = recognise(files(wholeCollateral, 'tdx/dcap-qvl/tdx_quote_collateral.json'));
+    const { items } = recognise(files(wholeCollateral, 'tdx/dcap-qvl/tdx_quote_collateral.json'), inFebruary);
     const tcbInfo = only(items, 'intelTcbInfo 90c06f000000');
     const other = only(items, 'intelTcbInfo b0c06f000000');
     const pckCrl = items.find(({ key }) => key.kind === 'intelPckCrl');
@@ -143,7 +143,10 @@ describe.skipIf(!haveVectors)('genuine collateral of Intel', () => {
 
 describe.skipIf(!haveVectors)('genuine manifests of NVIDIA', () => {
   it('are told by their name, verified, and lead to the questions whether their signers are revoked', () => {
-    const { items, unknown } = recognise(files(driver, 'nvidia/nvtrust/1010_0200_882_96005E0001_PROD.swidtag'));
+    const { items, unknown } = recognise(
+      files(driver, 'nvidia/nvtrust/1010_0200_882_96005E0001_PROD.swidtag'),
+      inFebruary,
+    );
     // What its id is, that file's name does not say.
     expect(unknown).toEqual(['nvidia/nvtrust/1010_0200_882_96005E0001_PROD.swidtag']);
     const [item] = items;

@@ -348,12 +348,15 @@ describe.skipIf(!haveVectors)('genuine collateral of AMD', () => {
   });
 
   it('tells two editions of Milan’s list apart', () => {
-    const files = recognise([
-      { name: 'chain.pem', bytes: vector('snp/chains/ask_ark_milan.pem') },
-      { name: 'new.crl', bytes: vector('snp/crl/milan-2026-06-22.crl.der') },
-      { name: 'old.crl', bytes: vector('snp/crl/openpcc_milan.crl.der') },
-      { name: 'report.bin', bytes: vector('snp/ms-tee-av/milan_attestation_report.bin') },
-    ]);
+    const files = recognise(
+      [
+        { name: 'chain.pem', bytes: vector('snp/chains/ask_ark_milan.pem') },
+        { name: 'new.crl', bytes: vector('snp/crl/milan-2026-06-22.crl.der') },
+        { name: 'old.crl', bytes: vector('snp/crl/openpcc_milan.crl.der') },
+        { name: 'report.bin', bytes: vector('snp/ms-tee-av/milan_attestation_report.bin') },
+      ],
+      at,
+    );
     expect(files.unknown).toEqual(['report.bin']);
     const verified = files.items.map(({ name, key, files: parts }) => ({
       name,
@@ -371,7 +374,7 @@ describe.skipIf(!haveVectors)('genuine collateral of AMD', () => {
       { name: 'b', bytes: vector('snp/ms-tee-av/turin_ask.pem') },
       { name: 'c', bytes: vector('snp/ms-tee-av/turin_ark.pem') },
     ];
-    const { items, unknown } = recognise(turin);
+    const { items, unknown } = recognise(turin, at);
     expect(unknown).toEqual([]);
     expect(items.map(({ key }) => keyName(key))).toEqual([
       'amdCertChain Turin vcek',
@@ -379,7 +382,7 @@ describe.skipIf(!haveVectors)('genuine collateral of AMD', () => {
     ]);
     for (const { key, files } of items) expect(verifyItem(key, files, genuineRoots).simulated).toBe(false);
     // Without its root nothing can be said of it.
-    expect(recognise(turin.slice(0, 2)).items).toEqual([]);
-    expect(recognise(turin.slice(0, 2)).unknown).toEqual(['a', 'b']);
+    expect(recognise(turin.slice(0, 2), at).items).toEqual([]);
+    expect(recognise(turin.slice(0, 2), at).unknown).toEqual(['a', 'b']);
   });
 });

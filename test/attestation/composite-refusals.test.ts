@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { toBase64Url, utf8 } from '@wardround/protocol/bytes';
 import { qualifyingDataFor, reportDataFor } from '@wardround/attestation/binding';
-import type { MirroredEndorsement } from '@wardround/attestation/composite/contents';
+import type { MirroredEndorsement } from '@wardround/attestation/own-endorsement';
 import { requireOneSort } from '@wardround/attestation/composite/vendors';
 import type { Endorsement, Evidence, EvidenceItem } from '@wardround/attestation/evidence';
 import { gpuNonceFor } from '@wardround/attestation/nvidia/binding';
@@ -301,12 +301,6 @@ describe('what NVIDIA says of a device', () => {
     const device = await vendor.issueDevice();
     const codes = refusals(withGpu({ devices: [deviceItem({ device })] }));
     expect(codes[0]).toBe('gpu-0/chain: nvidia-root-untrusted');
-  });
-
-  it('claims of NVIDIA’s service that the policy requires', () => {
-    const base = policyOf(world, 'sevSnp', [gpu]);
-    const required = { ...base, gpu: { nvidia: { ...nvidiaRulesOf([gpu]), nras: 'required' as const } } };
-    expect(refusals(withGpu(), { policy: required })).toEqual(['second-opinion: nras-missing']);
   });
 });
 

@@ -218,7 +218,7 @@ function parsers(): readonly Target[] {
     of(
       'unknown collateral',
       ['snp/chains/ask_ark_milan.pem', 'tdx/dcap-qvl/tdx_quote_collateral.json'],
-      (bytes) => recognise([{ name: 'x', bytes }]),
+      (bytes) => recognise([{ name: 'x', bytes }], new Date(0)),
       300,
     ),
     { name: 'bundles of evidence', seeds: [evidence], read: parseEvidenceBytes, runs: parserRuns },

@@ -10,7 +10,7 @@ import { readMirror, readingAt } from '@wardround/attestation/collateral/read-mi
 import { parseEvidence } from '@wardround/attestation/evidence';
 import { pemOf } from '@wardround/attestation/simulated/intel/platform';
 import { parseCertificate } from '@wardround/attestation/x509/certificate';
-import type { MirroredEndorsement } from '@wardround/attestation/composite/contents';
+import type { MirroredEndorsement } from '@wardround/attestation/own-endorsement';
 import { verifyEnclave } from '@wardround/attestation/verifier';
 import { parsePolicy } from '@wardround/attestation/policy/policy';
 import { allOk } from '@wardround/attestation/steps';

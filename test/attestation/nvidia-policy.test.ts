@@ -270,8 +270,9 @@ describe('all devices of a machine', () => {
     expect(failuresOf(fleet([usual, second], gpus({ count: 2 })))).toEqual([]);
   });
 
+  const wanted = { required: { keys: 'mirrored' as const, maxKeysAgeSeconds: 172_800 } };
   it('without the second opinion that the policy wants', () => {
-    expect(failuresOf(fleet([usual], { ...rules, nras: 'required' }))).toEqual(['second-opinion: nras-missing']);
+    expect(failuresOf(fleet([usual], { ...rules, nras: wanted }))).toEqual(['second-opinion: nras-missing']);
   });
 
   it('the same GPU twice, even with another report', () => {
@@ -282,7 +283,7 @@ describe('all devices of a machine', () => {
 
   it('a device whose chain did not hold leaves the steps not evaluated', () => {
     const { appraisal } = appraise(world, { roots: nvidiaRoots, rims: [], ocsp: [] });
-    const steps = fleet([appraisal], { ...rules, nras: 'required' });
+    const steps = fleet([appraisal], { ...rules, nras: wanted });
     expect(steps.filter(({ status }) => status === 'ok')).toEqual([]);
   });
 

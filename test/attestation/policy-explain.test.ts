@@ -23,6 +23,7 @@ beforeAll(async () => {
   const nvidia = nvidiaRulesOf(devices);
   const mode = { ...nvidia.gpus.mode, missingFeatureFlag: { ...waived, drivers: ['535.104.05'] } };
   const acceptedUnknownFields = [99];
+  const nras = { required: { keys: ['ab'.repeat(32)], maxKeysAgeSeconds: 172_800 } };
   policy = parsePolicy({
     ...base,
     platforms: {
@@ -33,7 +34,7 @@ beforeAll(async () => {
     },
     measurements: [image, usualImage],
     secondPath: { vtpm: certifiedTpmRules },
-    gpu: { nvidia: { ...nvidia, gpus: { ...nvidia.gpus, mode, acceptedUnknownFields } } },
+    gpu: { nvidia: { ...nvidia, gpus: { ...nvidia.gpus, mode, acceptedUnknownFields }, nras } },
   });
 }, 120_000);
 
@@ -143,6 +144,14 @@ describe('the explanation of a policy', () => {
     // What stands here has one value only: what the document is, and what is bound to a neighbour.
     expect(untried.filter((path) => !fixed.test(path))).toEqual([]);
     expect(new Set(tried).size).toBeGreaterThan(150);
+  });
+
+  it.each([
+    ['notUsed', 'is not asked'],
+    [{ required: { keys: 'mirrored', maxKeysAgeSeconds: 172_800 } }, 'which nothing signs'],
+  ])('says whose keys a second opinion rests on: %j', (rule, words) => {
+    expect(textOf(policy)).toContain(`only these keys: ${'ab'.repeat(32)}`);
+    expect(textOf(parsePolicy(changed(policy, ['gpu', 'nvidia', 'nras'], rule)))).toContain(words);
   });
 
   it('names waivers with their reason and their end, and what no policy covers', () => {

@@ -2,7 +2,7 @@
 import type { Bytes } from '@wardround/protocol/bytes';
 import { toBase64Url, toHex } from '@wardround/protocol/bytes';
 import { reportDataFor } from '@wardround/attestation/binding';
-import type { MirroredEndorsement } from '@wardround/attestation/composite/contents';
+import type { MirroredEndorsement } from '@wardround/attestation/own-endorsement';
 import type { Evidence } from '@wardround/attestation/evidence';
 import type { Policy } from '@wardround/attestation/policy/policy';
 import type { SnpRules } from '@wardround/attestation/policy/snp-rules';

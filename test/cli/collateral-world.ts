@@ -116,7 +116,7 @@ export async function fetchOnce({
       wanted: wanted.flatMap((item) => ('key' in item ? [item] : plainly([item]))),
       roots,
       send: client.send,
-      addresses: { amd: url, intel: url, intelCertificates: url, nvidiaRim: url, nvidiaOcsp: url },
+      addresses: { amd: url, intel: url, intelCertificates: url, nvidiaRim: url, nvidiaOcsp: url, nvidiaNras: url },
       pace,
       budgetMs: 300_000,
       freshMs: 12 * 3_600_000,

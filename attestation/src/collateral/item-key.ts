@@ -40,6 +40,8 @@ const keySchemas = [
   }),
   /** By SHA-256 over the DER of the certificate that is asked about. */
   z.strictObject({ kind: z.literal('nvidiaOcsp'), certificate: sha256Schema }),
+  /** The keys of NVIDIA's attestation service, which nothing signs. */
+  z.strictObject({ kind: z.literal('nvidiaNrasKeys') }),
 ] as const;
 
 export const itemKeySchema = z.discriminatedUnion('kind', keySchemas);
@@ -64,6 +66,7 @@ export function keyName(key: ItemKey): string {
       return `${key.kind} ${key.ca}`;
     case 'intelQeIdentity':
     case 'intelRootCrl':
+    case 'nvidiaNrasKeys':
       return key.kind;
     case 'nvidiaRim':
       return `${key.kind} ${key.id}`;

@@ -4,6 +4,7 @@ import type { Bytes } from '@wardround/protocol/bytes';
 import { copyBytes, fromBase64Url, sha256, toHex } from '@wardround/protocol/bytes';
 import { requireInstant } from '../clock.ts';
 import type { Endorsement } from '../evidence.ts';
+import type { MirroredEndorsement } from '../own-endorsement.ts';
 import type { MirroredItem } from './index-document.ts';
 import { maxItemBytes, parseIndex } from './index-document.ts';
 import type { ItemKey } from './item-key.ts';
@@ -39,16 +40,10 @@ export interface RefusedItem {
   readonly message: string;
 }
 
-/** An endorsement, and when it entered the mirror. */
-export interface MirroredEndorsement {
-  readonly endorsement: Endorsement;
-  readonly mirroredAt: Date;
-}
-
 export interface MirrorReading {
   /** For a verifier. */
   readonly mirrored: readonly MirroredEndorsement[];
-  /** The same without the times: what an enclave ships along with its evidence. */
+  /** The same without the times, and without what no bundle may bring: what an enclave ships along with its evidence. */
   readonly endorsements: readonly Endorsement[];
   readonly held: readonly HeldItem[];
   readonly refused: readonly RefusedItem[];
@@ -89,7 +84,11 @@ export function readingAt({ items, refused }: VerifiedMirror, at: Date): MirrorR
     return { item, verified, current: isUsable(verified, { at, mirroredAt: new Date(item.mirroredAt) }) };
   });
   const mirrored = mirroredOf(held);
-  return { mirrored, endorsements: mirrored.map(({ endorsement }) => endorsement), held, refused };
+  return { mirrored, endorsements: mirrored.flatMap(shippable), held, refused };
+}
+
+function shippable({ endorsement }: MirroredEndorsement): readonly Endorsement[] {
+  return endorsement.type === 'nrasKeys' ? [] : [endorsement];
 }
 
 /** @throws WardroundError `collateral-file-missing`, `collateral-digest` */

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { copyBytes, toHex } from '@wardround/protocol/bytes';
 import { parseLimitedJson } from '@wardround/protocol/canonical-json';
+import { parseNrasKeys, readJwks } from '../nvidia/nras-keys.ts';
 import { openRim } from '../nvidia/rim/verify.ts';
 import { parseNvidiaCertificates } from '../nvidia/chain.ts';
 import { findSnpLeaf } from '../snp/leaf.ts';
@@ -16,6 +17,7 @@ import { readOnlyCrl } from './amd.ts';
 import { CertificatePool } from './certificate-pool.ts';
 import type { ItemKey } from './item-key.ts';
 import { itemKeySchema } from './item-key.ts';
+import { nrasKeysFile } from './nras-keys.ts';
 import { pemOf } from './pem-of.ts';
 import type { ItemFiles } from './verified-item.ts';
 
@@ -38,12 +40,17 @@ export interface Recognition {
 
 type Found = Pick<Recognised, 'key' | 'files'>;
 
-/** Nothing is verified here: a file that claims to be an item is a candidate, no more. */
-export function recognise(files: readonly NamedFile[]): Recognition {
+/**
+ * Nothing is verified here: a file that claims to be an item is a candidate, no more.
+ * @param at as of when keys that bear no date are taken
+ */
+export function recognise(files: readonly NamedFile[], at: Date): Recognition {
   const parts = files.flatMap(unpack);
   const pool = new CertificatePool(parts);
   const single = parts.flatMap(({ name, bytes }) =>
-    recognisers.flatMap((read) => attempt(() => read({ name, bytes }, pool))).map((found) => ({ name, ...found })),
+    recognisers
+      .flatMap((read) => attempt(() => read({ name, bytes }, { pool, at })))
+      .map((found) => ({ name, ...found })),
   );
   const items = [...amdChains(pool), ...single];
   const known = new Set([...items.map(({ name }) => name), ...pool.namesOfAuthorities()]);
@@ -71,9 +78,14 @@ function amdChains(pool: CertificatePool): readonly Recognised[] {
   }));
 }
 
-type Recogniser = (file: NamedFile, pool: CertificatePool) => readonly Found[];
+interface Around {
+  readonly pool: CertificatePool;
+  readonly at: Date;
+}
 
-const amdLeaf: Recogniser = ({ bytes }, pool) =>
+type Recogniser = (file: NamedFile, around: Around) => readonly Found[];
+
+const amdLeaf: Recogniser = ({ bytes }, { pool }) =>
   pool.certificatesIn(bytes).flatMap((certificate) => attempt(() => leafOf(certificate, pool)));
 
 function leafOf(certificate: Certificate, { amd }: CertificatePool): readonly Found[] {
@@ -85,7 +97,7 @@ function leafOf(certificate: Certificate, { amd }: CertificatePool): readonly Fo
 }
 
 /** AMD's root signs one list for both kinds of signer: which of them it was fetched for, its bytes do not say. */
-const amdList: Recogniser = ({ bytes }, { amd }) => {
+const amdList: Recogniser = ({ bytes }, { pool: { amd } }) => {
   const { crl } = readOnlyCrl(bytes);
   return amd
     .filter(({ root }) => root.subject === crl.issuer)
@@ -95,7 +107,7 @@ const amdList: Recogniser = ({ bytes }, { amd }) => {
     }));
 };
 
-const intelDocument: Recogniser = ({ bytes }, { intel }) => {
+const intelDocument: Recogniser = ({ bytes }, { pool: { intel } }) => {
   const chain = intel.tcbSigning;
   if (chain === null) return [];
   const tcbInfo = attempt<Found>(() => {
@@ -109,7 +121,7 @@ const intelDocument: Recogniser = ({ bytes }, { intel }) => {
   return [...tcbInfo, ...identity];
 };
 
-const intelList: Recogniser = ({ bytes }, { intel }) => {
+const intelList: Recogniser = ({ bytes }, { pool: { intel } }) => {
   const { issuer } = readOnlyCrl(bytes).crl;
   const authorities = (['platform', 'processor'] as const).flatMap((ca): readonly Found[] => {
     const authority = intel[ca];
@@ -141,7 +153,7 @@ function rimItem(id: string, content: Bytes): readonly Found[] {
 }
 
 /** Of a chain that is among the files the certificate that the answer is about. */
-const nvidiaOcsp: Recogniser = ({ bytes }, { files }) => {
+const nvidiaOcsp: Recogniser = ({ bytes }, { pool: { files } }) => {
   const response = parseOcspResponse(bytes);
   const chains = files.flatMap((file) => attempt(() => [parseNvidiaCertificates([file.bytes])]));
   return chains.flatMap((certificates) =>
@@ -155,6 +167,16 @@ const nvidiaOcsp: Recogniser = ({ bytes }, { files }) => {
   );
 };
 
+/** A JWKS as the service shows it, or keys as a mirror keeps them. */
+const nvidiaNrasKeys: Recogniser = ({ name, bytes }, { at }) => {
+  const value = parseLimitedJson(bytes, { maxBytes: 65_536, maxDepth: 6 });
+  const kept = attempt(() => [parseNrasKeys(value)]);
+  const [keys] = kept.length > 0 ? kept : [readJwks(value, { source: `file ${name}`, fetchedAt: at })];
+  return keys === undefined
+    ? []
+    : [{ key: { kind: 'nvidiaNrasKeys' }, files: { content: nrasKeysFile(keys), chain: null } }];
+};
+
 const recognisers: readonly Recogniser[] = [
   amdLeaf,
   amdList,
@@ -163,6 +185,7 @@ const recognisers: readonly Recogniser[] = [
   nvidiaEnvelope,
   nvidiaRim,
   nvidiaOcsp,
+  nvidiaNrasKeys,
 ];
 
 /** What cannot be read as one thing may be another. */

@@ -41,6 +41,8 @@ function policyLimits(verified: VerifiedItem, policy: Policy): readonly Limit[] 
       return tdxOf(policy).flatMap((rules) => tdxLimits(verified, rules));
     case 'nvidiaOcsp':
       return nvidiaLimits(verified, nvidiaOf(policy));
+    case 'nvidiaNrasKeys':
+      return nrasLimits(verified, nvidiaOf(policy));
     default:
       return [];
   }
@@ -62,6 +64,11 @@ function nvidiaLimits(verified: VerifiedItem, rules: NvidiaRules | null): readon
   const { nonce, maxAgeSeconds } = rules.ocsp;
   const fresh = { at: verified.issued, because: 'the policy wants answers made for the GPU’s nonce, never a mirror’s' };
   return [...(nonce === 'required' ? [fresh] : []), aged(verified, 'ocsp.maxAgeSeconds', maxAgeSeconds)];
+}
+
+function nrasLimits(verified: VerifiedItem, rules: NvidiaRules | null): readonly Limit[] {
+  if (rules === null || rules.nras === 'notUsed') return [];
+  return [aged(verified, 'nras.maxKeysAgeSeconds', rules.nras.required.maxKeysAgeSeconds)];
 }
 
 function aged({ issued }: VerifiedItem, name: string, seconds: number): Limit {

@@ -1,7 +1,7 @@
 // What the verification of one item proves, whoever its vendor is, and what follows from it: is it current, is it newer than another?
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Bytes } from '@wardround/protocol/bytes';
-import type { Endorsement } from '../evidence.ts';
+import type { OwnEndorsement } from '../own-endorsement.ts';
 import type { ItemKey } from './item-key.ts';
 import { keyName } from './item-key.ts';
 
@@ -41,7 +41,7 @@ export interface VerifiedItem {
   /** True when it is its vendor's word that what it is about is revoked: current, genuine, and good for refusing only. */
   readonly revoked: boolean;
   /** What a verifier is handed. Empty for Intel's documents, which go together with its lists; those stand by themselves as well. */
-  readonly endorsements: readonly Endorsement[];
+  readonly endorsements: readonly OwnEndorsement[];
   readonly intel: IntelPart | null;
 }
 

@@ -2,11 +2,12 @@
 import type { ItemKey } from './item-key.ts';
 import { verifyAmdCertChain, verifyAmdCrl, verifyAmdVcek } from './amd.ts';
 import { verifyIntelPckCrl, verifyIntelQeIdentity, verifyIntelRootCrl, verifyIntelTcbInfo } from './intel.ts';
+import { verifyNrasKeys } from './nras-keys.ts';
 import { verifyNvidiaOcsp, verifyNvidiaRim } from './nvidia.ts';
 import type { CollateralRoots, ItemFiles, VerifiedItem } from './verified-item.ts';
 
 /**
- * Checks that the item's vendor signed it and that it is what `key` says. Its dates are reported, not judged: see `requireCurrent`.
+ * Checks that the item's vendor signed it (of `nvidiaNrasKeys`, which nobody signs, only its form) and that it is what `key` says. Its dates are reported, not judged: see `requireCurrent`.
  * @throws WardroundError of the item's own verifier, `collateral-other-item`, `collateral-chain-missing`
  */
 export function verifyItem(key: ItemKey, files: ItemFiles, roots: CollateralRoots): VerifiedItem {
@@ -29,5 +30,7 @@ export function verifyItem(key: ItemKey, files: ItemFiles, roots: CollateralRoot
       return verifyNvidiaRim(key, files, roots);
     case 'nvidiaOcsp':
       return verifyNvidiaOcsp(key, files, roots);
+    case 'nvidiaNrasKeys':
+      return verifyNrasKeys(key, files);
   }
 }

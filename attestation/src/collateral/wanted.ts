@@ -9,6 +9,7 @@ import { parseNvidiaReport } from '../nvidia/report.ts';
 import { trustedNvidiaRoots } from '../nvidia/roots.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { SnpRules } from '../policy/snp-rules.ts';
+import { wantedOpinion } from '../second-opinions.ts';
 import type { SnpProduct } from '../snp/product.ts';
 import { productOfCpuid, snpProducts } from '../snp/product.ts';
 import { parseSnpReport, signingKeys } from '../snp/report.ts';
@@ -44,7 +45,8 @@ export function wantedForPolicy(policy: Policy): readonly ItemKey[] {
     { kind: 'intelPckCrl', ca: 'platform' },
     { kind: 'intelRootCrl' },
   ];
-  const keys = [...rules.flatMap(wantedForSnp), ...(tdxOf(policy).length === 0 ? [] : intel)];
+  const nras: readonly ItemKey[] = wantedOpinion(policy) === null ? [] : [{ kind: 'nvidiaNrasKeys' }];
+  const keys = [...rules.flatMap(wantedForSnp), ...(tdxOf(policy).length === 0 ? [] : intel), ...nras];
   return distinct(plainly(keys)).map(({ key }) => key);
 }
 

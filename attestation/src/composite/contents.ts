@@ -2,7 +2,8 @@
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { fromBase64Url, fromHex, utf8 } from '@wardround/protocol/bytes';
-import type { Endorsement, Evidence, EvidenceItem } from '../evidence.ts';
+import type { Evidence, EvidenceItem } from '../evidence.ts';
+import type { MirroredEndorsement, OwnEndorsement } from '../own-endorsement.ts';
 import { isNvidiaItem } from '../nvidia/binding.ts';
 import type { NvidiaItem } from '../nvidia/binding.ts';
 import type { RimInput } from '../nvidia/rim/verify.ts';
@@ -48,12 +49,6 @@ export type Shown =
 
 export type PlatformName = Shown['platform'];
 
-/** An endorsement from the site's own mirror, with the time at which the mirror fetched it. */
-export interface MirroredEndorsement {
-  readonly endorsement: Endorsement;
-  readonly mirroredAt: Date;
-}
-
 /** Bundle and mirror together: an endorsement needs no trust, so more of them can only help a verifier to refuse. */
 export interface Endorsements {
   readonly certificates: readonly Bytes[];
@@ -61,7 +56,6 @@ export interface Endorsements {
   readonly tdx: readonly TdxCollateral[];
   readonly rims: readonly RimInput[];
   readonly ocsp: readonly Bytes[];
-  readonly nras: readonly string[];
 }
 
 export interface Contents {
@@ -199,7 +193,7 @@ function processorCount(reports: readonly (EvidenceItem | null)[]): WardroundErr
 
 /** Sorts what others say; a mirror's items come first, so that of two equal ones the site's own is taken. */
 export function readEndorsements(
-  endorsements: readonly Endorsement[],
+  endorsements: Evidence['endorsements'],
   mirror: readonly MirroredEndorsement[],
 ): Endorsements {
   const own = mirror.map(({ endorsement }) => endorsement);
@@ -213,11 +207,10 @@ export function readEndorsements(
     tdx: all.flatMap((item) => (item.type === 'tdxCollateral' ? [tdxCollateralOf(item)] : [])),
     rims: [...mirroredRims, ...endorsements.flatMap((item) => (item.type === 'rim' ? [rimOf(item)] : []))],
     ocsp: all.flatMap((item) => (item.type === 'ocsp' ? [fromBase64Url(item.response)] : [])),
-    nras: all.flatMap((item) => (item.type === 'nras' ? [item.eat] : [])),
   };
 }
 
-type EndorsementOf<Type extends Endorsement['type']> = Extract<Endorsement, { readonly type: Type }>;
+type EndorsementOf<Type extends OwnEndorsement['type']> = Extract<OwnEndorsement, { readonly type: Type }>;
 
 function rimOf({ id, xml }: EndorsementOf<'rim'>): RimInput {
   return { id, xml: utf8(xml) };

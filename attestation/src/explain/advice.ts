@@ -37,6 +37,10 @@ const byCode: readonly (readonly [RegExp, string])[] = [
     'The answers come out of a mirror and your policy wants them made for this appraisal: the operator must fetch them anew, or `ocsp.nonce` be notRequired.',
   ],
   [
+    /^nras-keys-/,
+    'The keys of NVIDIA’s attestation service are missing or too old here: `wardround collateral fetch --nvidia-nras-keys` into the mirror, or give --nras-jwks.',
+  ],
+  [
     /^nras-(?:missing|expired|not-yet-valid|nonce)$/,
     'Your policy wants NVIDIA’s own service to agree, and its answer is missing or of another time: the operator must ask it for this appraisal, or `nras` be notUsed.',
   ],

@@ -14,7 +14,7 @@ export const nvidiaFleetSteps = ['device-count', 'devices-distinct', 'switch-pai
 
 export interface NvidiaFleetContext {
   readonly rules: NvidiaRules;
-  /** What NRAS said (`readNras`); without any, a policy that requires a second opinion refuses. */
+  /** What NRAS said (`readSecondOpinions`); without any, a policy that requires a second opinion refuses. */
   readonly secondOpinions?: readonly NrasReading[];
 }
 
@@ -35,7 +35,7 @@ export function validateNvidiaFleet(
     requirePairing(gpus, switches);
   });
   log.run('second-opinion', (note) =>
-    requireSecondOpinion({ rule: rules.nras, readings: secondOpinions, appraisals }, note),
+    requireSecondOpinion({ isRequired: rules.nras !== 'notUsed', readings: secondOpinions, appraisals }, note),
   );
 }
 

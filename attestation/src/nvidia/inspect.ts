@@ -1,9 +1,11 @@
 // What a report says, in JSON, and whether it is authentic: for people and programs that only want to look.
 import { toHex } from '@wardround/protocol/bytes';
 import type { Step } from '../steps.ts';
-import { StepLog } from '../steps.ts';
+import { NotEvaluated, StepLog, failedSteps } from '../steps.ts';
 import type { NvidiaArchitecture, NvidiaKind } from './device.ts';
 import { rimIds } from './device.ts';
+import type { NrasReading } from './nras.ts';
+import { requireAgreement } from './nras.ts';
 import type { NvidiaReport } from './report.ts';
 import type { RimInput } from './rim/verify.ts';
 import type { NvidiaRoots } from './roots.ts';
@@ -66,6 +68,8 @@ export interface NvidiaInspectionInput {
   readonly nonce?: string;
   readonly at: Date;
   readonly trustedRoots: NvidiaRoots;
+  /** What NVIDIA's attestation service says of the same devices; undefined where nobody asked, empty where it cannot be judged. */
+  readonly secondOpinions?: readonly NrasReading[];
 }
 
 /**
@@ -73,7 +77,7 @@ export interface NvidiaInspectionInput {
  * devices and their versions are wanted is a policy's business. Never throws for what the evidence holds.
  */
 export function inspectNvidia(input: NvidiaInspectionInput): NvidiaInspection {
-  const { devices, trustedRoots, ...shared } = input;
+  const { devices, trustedRoots, secondOpinions, ...shared } = input;
   const log = new StepLog();
   const appraisals = devices.map((device, index) =>
     verifyNvidia(
@@ -81,15 +85,23 @@ export function inspectNvidia(input: NvidiaInspectionInput): NvidiaInspection {
       devices.length === 1 ? log : log.within(`device-${index}`),
     ),
   );
+  if (secondOpinions !== undefined) log.run('second-opinion', () => requireGivenAgreement(secondOpinions, appraisals));
+  const isDisputed = failedSteps(log.steps).some(({ name }) => name === 'second-opinion');
   const fields = appraisals.map(describeNvidia);
   return {
     kind: 'nvidia',
-    authentic: appraisals.length > 0 && appraisals.every(({ authentic }) => authentic),
+    authentic: appraisals.length > 0 && appraisals.every(({ authentic }) => authentic) && !isDisputed,
     simulated: appraisals.some(isSimulated),
     steps: log.steps,
     fields: fields[0] ?? null,
     ...(devices.length === 1 ? {} : { devices: fields }),
   };
+}
+
+/** What was not given is not judged. */
+function requireGivenAgreement(readings: readonly NrasReading[], appraisals: readonly NvidiaAppraisal[]): void {
+  if (readings.length === 0) throw new NotEvaluated('the service’s answer and its keys are needed together');
+  requireAgreement(readings, appraisals);
 }
 
 /** Whether any chain of the appraisal ends in a simulated root. */

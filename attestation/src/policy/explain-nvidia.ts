@@ -67,7 +67,11 @@ function revocation({ ocsp: { maxAgeSeconds, nonce, deviceLeaf } }: NvidiaRules)
 }
 
 function nras({ nras: rule }: NvidiaRules): string {
-  return rule === 'notUsed'
-    ? 'NVIDIA’s remote attestation service is not asked.'
-    : 'NVIDIA’s remote attestation service must agree.';
+  if (rule === 'notUsed') return 'NVIDIA’s remote attestation service is not asked.';
+  const { keys, maxKeysAgeSeconds } = rule.required;
+  const trusted =
+    keys === 'mirrored'
+      ? 'the keys that your own mirror has of it, which nothing signs: whoever can write the mirror can add one'
+      : `only these keys: ${keys.join(', ')}`;
+  return `NVIDIA’s remote attestation service must agree about every device, under ${trusted}, shown by the service within ${duration(maxKeysAgeSeconds)}.`;
 }

@@ -1,5 +1,7 @@
 // The part of a site's policy that says which NVIDIA devices and firmware it accepts. Nothing has a permissive default.
 import * as z from 'zod';
+import { sha256Schema } from '@wardround/protocol/documents/primitives';
+import { nrasKeysLongestSeconds } from '../nvidia/nras-keys.ts';
 import { rimValidities } from '../nvidia/rim/verify.ts';
 import { waiverSchema } from './waiver.ts';
 
@@ -58,6 +60,13 @@ const switchRulesSchema = z.strictObject({
   acceptedUnknownFields,
 });
 
+const nrasKeysRuleSchema = z.strictObject({
+  /** Nothing signs the service's keys: `mirrored` believes the site's own mirror, thumbprints (RFC 7638, SHA-256, hex) only the keys named here. */
+  keys: z.union([z.literal('mirrored'), z.array(sha256Schema).min(1).max(64)]),
+  /** How long ago the service showed them. Its signers live about two days. */
+  maxKeysAgeSeconds: z.int().min(60).max(nrasKeysLongestSeconds),
+});
+
 export const nvidiaRulesSchema = z.strictObject({
   gpus: gpuRulesSchema,
   /** `none`: evidence of a switch is refused, and no GPU may name one that is in protected PCIe mode. */
@@ -79,7 +88,7 @@ export const nvidiaRulesSchema = z.strictObject({
     deviceLeaf: z.enum(['required', 'issuedByDevice']),
   }),
   /** NVIDIA's remote attestation service as a second opinion: then both must agree. */
-  nras: z.enum(['notUsed', 'required']),
+  nras: z.union([z.literal('notUsed'), z.strictObject({ required: nrasKeysRuleSchema })]),
 });
 export type NvidiaRules = z.infer<typeof nvidiaRulesSchema>;
 export type GpuRules = z.infer<typeof gpuRulesSchema>;

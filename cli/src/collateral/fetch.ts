@@ -127,6 +127,7 @@ class VendorRun {
         send: this.#options.send,
         addresses: this.#options.addresses,
         nvidiaApiKey: this.#options.nvidiaApiKey,
+        now: this.#options.pace.now,
         need: async (other) => await this.#need(other),
       },
     );

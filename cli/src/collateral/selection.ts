@@ -28,6 +28,7 @@ export interface SelectionOptions {
   readonly amd: readonly string[];
   readonly intelFmspc: readonly string[];
   readonly nvidiaRim: readonly string[];
+  readonly nvidiaNrasKeys?: true;
 }
 
 export async function readPolicyOption(path: string | undefined): Promise<Policy | null> {
@@ -44,6 +45,7 @@ export async function selectedItems(
     ...options.amd.flatMap(amdItems),
     ...options.intelFmspc.flatMap(intelItems),
     ...options.nvidiaRim.map(rimItem),
+    ...(options.nvidiaNrasKeys === true ? [{ kind: 'nvidiaNrasKeys' } as const] : []),
     ...(policy === null ? [] : wantedForPolicy(policy)),
   ];
   return distinct([...plainly(named), ...evidence.flat()]);

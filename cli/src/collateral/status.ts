@@ -3,6 +3,8 @@ import type { Policy } from '@wardround/attestation/policy/policy';
 import { type ItemKey, keyName } from '@wardround/attestation/collateral/item-key';
 import type { MirrorReading } from '@wardround/attestation/collateral/read-mirror';
 import { beginsToRefuse } from '@wardround/attestation/collateral/refusal-date';
+import type { VerifiedItem } from '@wardround/attestation/collateral/verified-item';
+import { nrasThumbprint } from '@wardround/attestation/nvidia/nras-keys';
 import { wantedForPolicy } from '@wardround/attestation/collateral/wanted';
 
 export const warningDays = 14;
@@ -21,6 +23,8 @@ export type StatusLine =
       readonly refusesFrom: string | null;
       readonly because: string;
       readonly simulated: boolean;
+      /** Of keys that nothing signs: what people compare, and a policy may pin. */
+      readonly thumbprints?: readonly string[];
     }
   | { readonly key: ItemKey; readonly state: 'spoiled'; readonly code: string; readonly message: string }
   /** The policy needs it and the mirror has none. */
@@ -64,8 +68,14 @@ function heldLines(
       refusesFrom: refuses.at?.toISOString() ?? null,
       because: refuses.because,
       simulated: verified.simulated,
+      ...thumbprintsOf(verified),
     };
   });
+}
+
+function thumbprintsOf({ endorsements }: VerifiedItem): { readonly thumbprints?: readonly string[] } {
+  const thumbprints = endorsements.flatMap((each) => (each.type === 'nrasKeys' ? each.keys.map(nrasThumbprint) : []));
+  return thumbprints.length === 0 ? {} : { thumbprints };
 }
 
 function spoiledLines({ refused }: MirrorReading): readonly StatusLine[] {

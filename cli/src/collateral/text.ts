@@ -33,6 +33,8 @@ export function describeKey(key: ItemKey): string {
       return `NVIDIA RIM ${key.id}`;
     case 'nvidiaOcsp':
       return `NVIDIA OCSP for ${brief(key.certificate)}`;
+    case 'nvidiaNrasKeys':
+      return 'NVIDIA NRAS keys (not signed)';
   }
 }
 
@@ -95,9 +97,13 @@ export function statusText(status: MirrorStatus): string {
   });
   for (const line of lines) table.push(rowOf(line, status));
   const shown = lines.length === 0 ? [] : [table.toString()];
-  return [verdictOf({ lines, refusesFrom, fresh }), ...shown, ...spoiledLines(lines), ...simulatedLines(lines)].join(
-    '\n',
-  );
+  return [
+    verdictOf({ lines, refusesFrom, fresh }),
+    ...shown,
+    ...spoiledLines(lines),
+    ...unsignedLines(lines),
+    ...simulatedLines(lines),
+  ].join('\n');
 }
 
 function verdictOf({ lines, refusesFrom, fresh }: Pick<MirrorStatus, 'lines' | 'refusesFrom' | 'fresh'>): string {
@@ -126,6 +132,13 @@ function spoiledLines(lines: readonly StatusLine[]): readonly string[] {
   return lines.flatMap((line) =>
     line.state === 'spoiled' ? [`  ✘ ${describeKey(line.key)}: ${printable(line.message)} [${line.code}]`] : [],
   );
+}
+
+/** For comparing by telephone, and for a policy that pins. */
+function unsignedLines(lines: readonly StatusLine[]): readonly string[] {
+  const thumbprints = lines.flatMap((line) => ('thumbprints' in line ? line.thumbprints : []));
+  if (thumbprints.length === 0) return [];
+  return ['NVIDIA NRAS keys, which nothing signs, by thumbprint:', ...thumbprints.map((each) => `  ${each}`)];
 }
 
 function simulatedLines(lines: readonly StatusLine[]): readonly string[] {

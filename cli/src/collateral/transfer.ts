@@ -29,6 +29,8 @@ export interface TransferOptions {
   readonly now: Date;
   /** Whether the other mirror's word is taken for when an item was mirrored. Otherwise it is mirrored now. */
   readonly believeDates: boolean;
+  /** Whether keys of NVIDIA's attestation service enter on the other's word: nothing signs them. */
+  readonly believeNrasKeys: boolean;
 }
 
 /** @throws WardroundError `file-unreadable`, `collateral-index`, `collateral-unwritable`; an item that is refused is in the result instead */
@@ -44,7 +46,7 @@ export async function importFrom(paths: readonly string[], options: TransferOpti
       unreadable.push(...found.unreadable);
     }
   }
-  const { items, unknown } = recognise(loose);
+  const { items, unknown } = recognise(loose, options.now);
   const entered = await enterAll(
     items.map(({ name, key, files }) => ({ key, from: name, files: () => files, mirrored: null })),
     options,
@@ -90,11 +92,13 @@ async function enterAll(offers: readonly Offer[], options: TransferOptions): Pro
   return results;
 }
 
-async function enterOne(offer: Offer, { writer, now, believeDates }: TransferOptions): Promise<TransferredItem> {
+async function enterOne(offer: Offer, options: TransferOptions): Promise<TransferredItem> {
   const { key, from, mirrored } = offer;
+  const { writer, now, believeDates } = options;
   // A stick's clock may have run ahead; ours decides.
   const past = (text: string): Date => new Date(Math.min(now.getTime(), Date.parse(text)));
   try {
+    requireSigned(key, options);
     const candidate: Candidate = {
       key,
       files: offer.files(),
@@ -108,6 +112,18 @@ async function enterOne(offer: Offer, { writer, now, believeDates }: TransferOpt
     if (error instanceof WardroundError && error.code === 'collateral-unwritable') throw error;
     return { key, from, outcome: 'refused', ...failureOf(error) };
   }
+}
+
+/** Whoever wrote the stick could have made them. @throws WardroundError `collateral-unsigned` */
+function requireSigned({ kind }: ItemKey, { believeNrasKeys }: TransferOptions): void {
+  if (kind !== 'nvidiaNrasKeys' || believeNrasKeys) return;
+  throw new WardroundError(
+    'collateral-unsigned',
+    'nothing signs these keys: whoever made the stick could have made them',
+    {
+      expected: '--believe-nras-keys, where you know who did; or `wardround collateral fetch --nvidia-nras-keys`',
+    },
+  );
 }
 
 async function isMirror(path: string): Promise<boolean> {

@@ -3,6 +3,8 @@ import * as z from 'zod';
 import type { ItemKey, KeyOf } from '@wardround/attestation/collateral/item-key';
 import type { ItemFiles } from '@wardround/attestation/collateral/verified-item';
 import type { Wanted } from '@wardround/attestation/collateral/wanted';
+import { nrasKeysFile } from '@wardround/attestation/collateral/nras-keys';
+import { readJwks } from '@wardround/attestation/nvidia/nras-keys';
 import { ocspRequest } from '@wardround/attestation/collateral/ocsp-request';
 import { type Bytes, copyBytes, utf8 } from '@wardround/protocol/bytes';
 import { parseLimitedJson } from '@wardround/protocol/canonical-json';
@@ -16,6 +18,7 @@ export interface VendorAddresses {
   readonly intelCertificates: string;
   readonly nvidiaRim: string;
   readonly nvidiaOcsp: string;
+  readonly nvidiaNras: string;
 }
 
 export const vendorAddresses: VendorAddresses = {
@@ -27,6 +30,8 @@ export const vendorAddresses: VendorAddresses = {
   /** docs.nvidia.com/attestation, RIM service and OCSP service. */
   nvidiaRim: 'https://rim.attestation.nvidia.com',
   nvidiaOcsp: 'https://ocsp.ndis.nvidia.com',
+  /** docs.nvidia.com/attestation, remote attestation service. */
+  nvidiaNras: 'https://nras.attestation.nvidia.com',
 };
 
 export interface Obtained {
@@ -41,9 +46,17 @@ export interface Obtaining {
   readonly need: (key: ItemKey) => Promise<ItemFiles>;
   /** For NVIDIA's RIM service, which may want one; never part of an address or a message. */
   readonly nvidiaApiKey: string | undefined;
+  readonly now: () => Date;
 }
 
-const maxBytes = { certificate: 65_536, list: 262_144, document: 262_144, rim: 1_048_576, ocsp: 16_384 } as const;
+const maxBytes = {
+  certificate: 65_536,
+  list: 262_144,
+  document: 262_144,
+  rim: 1_048_576,
+  ocsp: 16_384,
+  jwks: 65_536,
+} as const;
 
 /** @throws Unavailable, and WardroundError as `HttpClient.send`; `collateral-answer` for what is no such answer */
 export async function obtain({ key, chain }: Wanted, how: Obtaining): Promise<Obtained> {
@@ -71,6 +84,8 @@ export async function obtain({ key, chain }: Wanted, how: Obtaining): Promise<Ob
       return await rim(key, how);
     case 'nvidiaOcsp':
       return await ocsp(key, { chain, how });
+    case 'nvidiaNrasKeys':
+      return await nrasKeys(how);
   }
 }
 
@@ -185,4 +200,19 @@ async function ocsp(
   const body = { type: 'application/ocsp-request', bytes: ocspRequest(chain, key.certificate) };
   const { bytes } = await how.send({ url, maxBytes: maxBytes.ocsp, body });
   return { files: { content: bytes, chain }, source: url };
+}
+
+/** What the service shows over TLS is all that says whose keys these are: nobody on the way may be able to change it. @throws WardroundError `collateral-unsigned` */
+async function nrasKeys({ send, addresses, now }: Obtaining): Promise<Obtained> {
+  const url = `${addresses.nvidiaNras}/.well-known/jwks.json`;
+  const { protocol, hostname } = new URL(url);
+  if (protocol !== 'https:' && hostname !== '127.0.0.1') {
+    throw new WardroundError('collateral-unsigned', 'nothing signs these keys, so they are fetched over TLS alone', {
+      where: url,
+      expected: 'an https address',
+    });
+  }
+  const { bytes } = await send({ url, maxBytes: maxBytes.jwks });
+  const keys = readJwks(parsed(bytes), { source: url, fetchedAt: now() });
+  return { files: { content: nrasKeysFile(keys), chain: null }, source: url };
 }

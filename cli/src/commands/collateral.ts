@@ -33,12 +33,14 @@ interface FetchCommand extends Common, SelectionOptions {
   readonly intelCertificatesUrl: string;
   readonly nvidiaRimUrl: string;
   readonly nvidiaOcspUrl: string;
+  readonly nvidiaNrasUrl: string;
   readonly budget: string;
   readonly again?: true;
 }
 
 interface ImportCommand extends Common {
   readonly believeDates?: true;
+  readonly believeNrasKeys?: true;
 }
 
 interface StatusCommand extends Common {
@@ -88,6 +90,7 @@ function addFetch(collateral: Command): void {
       collect,
       [],
     )
+    .option('--nvidia-nras-keys', "the keys of NVIDIA's attestation service, for a policy with nras: required")
     .option('--again', 'ask also for what is here and fresh')
     .option('--budget <seconds>', 'how long to go on trying while services are busy or away', '300')
     .addOption(new Option('--amd-url <url>', "AMD's KDS, or your mirror of it").default(vendorAddresses.amd))
@@ -103,6 +106,11 @@ function addFetch(collateral: Command): void {
       ),
     )
     .addOption(new Option('--nvidia-ocsp-url <url>', "NVIDIA's OCSP service").default(vendorAddresses.nvidiaOcsp))
+    .addOption(
+      new Option('--nvidia-nras-url <url>', "NVIDIA's attestation service, by https").default(
+        vendorAddresses.nvidiaNras,
+      ),
+    )
     .action(runFetch);
 }
 
@@ -111,6 +119,10 @@ function addImport(collateral: Command): void {
     .description('take in items from a stick, each verified: a collateral directory, or files as the vendors give them')
     .argument('<path...>', 'directories or files')
     .option('--believe-dates', "NAMED WEAKNESS: take the stick's word for when its items were mirrored (default: now)")
+    .option(
+      '--believe-nras-keys',
+      "NAMED WEAKNESS: take the stick's word for the keys of NVIDIA's attestation service, which nothing signs",
+    )
     .action(async (paths: readonly string[], options: ImportCommand) => await runImport(paths, options));
 }
 
@@ -179,11 +191,18 @@ async function runImport(paths: readonly string[], options: ImportCommand): Prom
   warnOfSimulation(output, roots);
   if (options.believeDates === true)
     output.note('NAMED WEAKNESS: believing what the stick says of when its items were mirrored');
+  if (options.believeNrasKeys === true)
+    output.note('NAMED WEAKNESS: believing what the stick says are the keys of NVIDIA’s attestation service');
   await requireThere(paths);
   const now = new Date();
   const writer = await MirrorWriter.open(directoryOf(options), { roots, now: () => now });
   try {
-    const transferred = await importFrom(paths, { writer, now, believeDates: options.believeDates === true });
+    const transferred = await importFrom(paths, {
+      writer,
+      now,
+      believeDates: options.believeDates === true,
+      believeNrasKeys: options.believeNrasKeys === true,
+    });
     reportTransfer(output, { transferred, where: directoryOf(options) });
   } finally {
     writer.close();
@@ -199,8 +218,9 @@ async function runExport(target: string, options: Common): Promise<void> {
   await readMirrorFiles(directoryOf(options));
   const writer = await MirrorWriter.open(target, { roots, now: () => now });
   try {
-    // Our own word for our own dates.
-    const transferred = await importMirror(directoryOf(options), { writer, now, believeDates: true });
+    // Our own word for our own dates, and for the keys that nothing signs.
+    const own = { believeDates: true, believeNrasKeys: true } as const;
+    const transferred = await importMirror(directoryOf(options), { writer, now, ...own });
     reportTransfer(output, { transferred, where: target });
   } finally {
     writer.close();
@@ -244,8 +264,9 @@ function warnOfSimulation(output: Output, { simulated }: CollateralRoots): void 
     );
 }
 
-function isNaming({ for: evidence, policy, amd, intelFmspc, nvidiaRim }: SelectionOptions): boolean {
-  return evidence.length + amd.length + intelFmspc.length + nvidiaRim.length > 0 || policy !== undefined;
+function isNaming({ for: evidence, policy, amd, intelFmspc, nvidiaRim, nvidiaNrasKeys }: SelectionOptions): boolean {
+  const named = evidence.length + amd.length + intelFmspc.length + nvidiaRim.length;
+  return named > 0 || policy !== undefined || nvidiaNrasKeys === true;
 }
 
 function nothingWanted(): WardroundError {
@@ -277,6 +298,7 @@ function addressesOf(options: FetchCommand): VendorAddresses {
     intelCertificates: addressOf(options.intelCertificatesUrl, '--intel-certificates-url'),
     nvidiaRim: addressOf(options.nvidiaRimUrl, '--nvidia-rim-url'),
     nvidiaOcsp: addressOf(options.nvidiaOcspUrl, '--nvidia-ocsp-url'),
+    nvidiaNras: addressOf(options.nvidiaNrasUrl, '--nvidia-nras-url'),
   };
 }
 

@@ -29,6 +29,8 @@ interface VerifyOptions {
   readonly at?: string;
   readonly crl: readonly string[];
   readonly mirror?: string;
+  readonly nrasToken: readonly string[];
+  readonly nrasJwks?: string;
   readonly save?: string;
   readonly json?: true;
 }
@@ -47,6 +49,13 @@ export function addEvidenceCommands(program: Command): void {
     .option('--session <hex>', 'digest of the SessionOpen it must be bound to (default: the one that the bundle names)')
     .option('--crl <file>', 'a revocation list of your own mirror, PEM or DER (may be repeated)', collect, [])
     .option('--mirror <dir>', 'a directory of `wardround collateral`, judged together with what is in the bundle')
+    .option(
+      '--nras-token <file>',
+      "an answer of NVIDIA's attestation service, beside those in the bundle (may be repeated)",
+      collect,
+      [],
+    )
+    .option('--nras-jwks <file>', "that service's keys, as you have them from it: nothing signs them")
     .option('--save <file>', 'write a record that `evidence replay` judges again; nothing is overwritten')
     .option('--at <time>', 'judge as of this instant (default: now)')
     .option('--json', 'print one JSON document')
@@ -105,7 +114,7 @@ async function verifyBundle(path: string, options: VerifyOptions): Promise<void>
 
 async function replay(path: string, json: boolean): Promise<void> {
   const record = await readRecord(path);
-  const replayed = replayRecord(record);
+  const replayed = await replayRecord(record);
   const same = isSameOutcome(replayed);
   const { report, differing, steps } = replayed;
   const { outcome, program } = record;

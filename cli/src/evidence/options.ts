@@ -23,6 +23,8 @@ export const inspectOptions = {
   pcrs: 'the register values: JSON, or as tpm2_quote and tpm2_pcrread write them',
   rim: 'a reference manifest of the vendor: XML (may be repeated)',
   ocsp: 'an OCSP answer, DER (may be repeated)',
+  nrasToken: "an answer of NVIDIA's attestation service about the same devices (may be repeated)",
+  nrasJwks: "that service's keys, as you have them from it: nothing signs them",
   ak: 'the key that signed the quote: a public key or a certificate, PEM or DER',
 } as const;
 
@@ -52,6 +54,11 @@ export class Inputs {
     if (first === undefined) throw missing(option);
     if (rest.length === 0) return first;
     throw new WardroundError('option-repeated', 'this option may be given once', { where: `--${dashed(option)}` });
+  }
+
+  /** Every text given with this option, in order. */
+  texts(option: InspectOption): readonly string[] {
+    return this.#given[option] ?? [];
   }
 
   /** @throws WardroundError `option-missing`, `option-repeated`, `file-unreadable`, `file-too-large` */

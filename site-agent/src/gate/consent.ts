@@ -1,7 +1,7 @@
 // THE GATE. Consent to one order: every check of docs/protocol.md, made together, at this moment. Nothing is sealed without one.
 import type { VerifiedEnclave } from '@wardround/attestation/verified-enclave';
 import { type OwnApproval, requireAccepted, requireApproval } from './approval-check.ts';
-import { type AttestedSession, attestSession } from './enclave-check.ts';
+import { type AttestedSession, attestSession, presentedEvidence } from './enclave-check.ts';
 import { checkOrder, type Order, type Work } from './order-check.ts';
 import { refused, stage } from './refusal.ts';
 import { checkSession, type Session } from './session-check.ts';
@@ -40,10 +40,11 @@ export class Consent {
    * @throws GateRefusal whose `code` names the check and whose `status` may be published
    * @throws GateWaits where something has not come yet
    */
-  static ask(view: GateView, session: Session, order: Order): Consent {
+  static async ask(view: GateView, session: Session, order: Order): Promise<Consent> {
+    const presented = await presentedEvidence(view, session);
     const approval = stage('not-taking-part', () => approvalFor(view));
     const approvals = stage('session-refused', () => checkSession(view, session));
-    const attested = stage('evidence-refused', () => attestSession(view, session, approval));
+    const attested = stage('evidence-refused', () => attestSession(view, { open: session, approval, presented }));
     const work = stage('order-refused', () => checkOrder(view, order, { open: session, approvals, approval }));
     const begun = view.sealings.find((sealing) => sealing.order === order.digest)?.payload ?? null;
     return new Consent(token, { site: view.site, session: attested, approval, order, work, begun, givenAt: view.now });
@@ -80,10 +81,11 @@ export class Consent {
  *
  * @throws as {@link Consent.ask}
  */
-export function openSession(view: GateView, session: Session): AttestedSession {
+export async function openSession(view: GateView, session: Session): Promise<AttestedSession> {
+  const presented = await presentedEvidence(view, session);
   const approval = stage('not-taking-part', () => approvalFor(view));
   stage('session-refused', () => checkSession(view, session));
-  return stage('evidence-refused', () => attestSession(view, session, approval));
+  return stage('evidence-refused', () => attestSession(view, { open: session, approval, presented }));
 }
 
 /**

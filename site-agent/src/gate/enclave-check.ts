@@ -1,10 +1,13 @@
 // From evidence to a VerifiedEnclave that this site's plan and approval accept: release, nonce, appraisal at this site's own time.
 import { parseEvidenceBytes } from '@wardround/attestation/evidence';
+import type { NrasReading } from '@wardround/attestation/nvidia/nras';
+import { readSecondOpinions, wantedOpinion } from '@wardround/attestation/second-opinions';
+import type { AppraisalInput } from '@wardround/attestation/verifier';
 import { codeText, isListed } from '@wardround/attestation/composite/measured-code';
 import { admitEnclave, type VerifiedEnclave } from '@wardround/attestation/verified-enclave';
-
 import { utf8 } from '@wardround/protocol/bytes';
 import type { Verified } from '@wardround/protocol/documents/signed';
+import { WardroundError } from '@wardround/protocol/errors';
 import { thumbprint } from '@wardround/protocol/keys';
 import { type OwnApproval, requireAccepted } from './approval-check.ts';
 import { GateWaits, refused } from './refusal.ts';
@@ -19,23 +22,69 @@ export interface AttestedSession {
   readonly evidenceFrom: Date;
 }
 
+/** The newest evidence that answers a nonce of this site for a session, with what takes waiting done. */
+export interface Presented {
+  readonly nonce: OwnNonce;
+  readonly offer: Verified<'EvidenceOffer'>;
+  /** What NVIDIA's attestation service says, where the policy wants it to. */
+  readonly secondOpinions: readonly NrasReading[];
+}
+
 /**
- * Appraises the newest evidence that answers a nonce of this site for this session.
+ * Before the gate is asked, so that everything it asks is asked at one moment. Judges nothing, and throws nothing for what the offer holds.
+ *
+ * @returns null where there is no such evidence
+ */
+export async function presentedEvidence(view: GateView, open: Session): Promise<Presented | null> {
+  const [newest] = ownOffers(view, open);
+  return newest === undefined ? null : { ...newest, secondOpinions: await readOpinions(view, newest, open) };
+}
+
+async function readOpinions(
+  view: GateView,
+  { nonce, offer }: Pick<Presented, 'nonce' | 'offer'>,
+  open: Session,
+): Promise<readonly NrasReading[]> {
+  if (wantedOpinion(view.policy) === null) return [];
+  try {
+    return await readSecondOpinions(appraisalOf(view, { nonce, offer, open }));
+  } catch (error) {
+    // The appraisal says what is wrong with it; a policy that wants an opinion refuses without.
+    if (error instanceof WardroundError) return [];
+    throw error;
+  }
+}
+
+function appraisalOf(
+  { policy, mirror, now }: GateView,
+  { nonce, offer, open }: Pick<Presented, 'nonce' | 'offer'> & { readonly open: Session },
+): Omit<AppraisalInput, 'secondOpinions'> {
+  return {
+    evidence: parseEvidenceBytes(utf8(offer.value.evidence)),
+    policy,
+    expected: { nonce: nonce.nonce, sessionOpenDigest: open.digest },
+    at: now,
+    mirror,
+  };
+}
+
+export interface Asked {
+  readonly open: Session;
+  readonly approval: OwnApproval;
+  readonly presented: Presented | null;
+}
+
+/**
+ * Appraises the evidence that was presented for this session.
  *
  * @throws GateWaits `evidence-awaited` (none came yet), `evidence-due` (all of it is too old: ask again)
  * @throws WardroundError `release-unknown`, `release-releaser`, `release-other`, `release-expired`, `release-revoked`, `release-measurement`,
  * `evidence-platform`, `approval-weakness`, and those of the verifier
  */
-export function attestSession(view: GateView, open: Session, approval: OwnApproval): AttestedSession {
+export function attestSession(view: GateView, { open, approval, presented }: Asked): AttestedSession {
   const release = requireRelease(view, open);
-  const { nonce, offer } = requireFreshOffer(view, open);
-  const enclave = admitEnclave({
-    evidence: parseEvidenceBytes(utf8(offer.value.evidence)),
-    policy: view.policy,
-    expected: { nonce: nonce.nonce, sessionOpenDigest: open.digest },
-    at: view.now,
-    mirror: view.mirror,
-  });
+  const { nonce, offer, secondOpinions } = requireFreshOffer(view, open, presented);
+  const enclave = admitEnclave({ ...appraisalOf(view, { nonce, offer, open }), secondOpinions });
   requireMeasurement(release, enclave);
   requirePlanned(view, enclave);
   if (enclave.simulated) requireAccepted(approval, 'simulatedPlatform');
@@ -69,14 +118,14 @@ export function ownOffers(
     });
 }
 
-function requireFreshOffer(view: GateView, open: Session): { nonce: OwnNonce; offer: Verified<'EvidenceOffer'> } {
-  const [newest] = ownOffers(view, open);
-  if (newest === undefined) {
-    const stray = view.records
+function requireFreshOffer(view: GateView, open: Session, newest: Presented | null): Presented {
+  if (newest === null) {
+    const came = view.records
       .of('EvidenceOffer')
       .some(({ value }) => value.session === open.digest && value.site === view.site);
     // Evidence came, but for a nonce that this site never made for this session: a replay, or a mistake. Both are refused.
-    if (stray) throw refused('evidence-nonce', 'the evidence answers another nonce than any of this site');
+    if (came && ownOffers(view, open).length === 0)
+      throw refused('evidence-nonce', 'the evidence answers another nonce than any of this site');
     throw new GateWaits('evidence-awaited', 'the enclave has not sent evidence yet');
   }
   const age = view.now.getTime() - Date.parse(newest.nonce.issuedAt);

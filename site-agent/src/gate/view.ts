@@ -1,5 +1,5 @@
 // Everything that the gate judges by, gathered before it is asked: verified records, this site's own durable memory, and its own time.
-import type { MirroredEndorsement } from '@wardround/attestation/composite/contents';
+import type { MirroredEndorsement } from '@wardround/attestation/own-endorsement';
 import type { Policy } from '@wardround/attestation/policy/policy';
 import type { Weakness } from '@wardround/protocol/documents/consent';
 import type { Verified } from '@wardround/protocol/documents/signed';

@@ -10,12 +10,8 @@ import {
   maxMirrorBytes,
   parseIndex,
 } from '@wardround/attestation/collateral/index-document';
-import {
-  type MirroredEndorsement,
-  readingAt,
-  type VerifiedMirror,
-  verifyMirror,
-} from '@wardround/attestation/collateral/read-mirror';
+import { readingAt, type VerifiedMirror, verifyMirror } from '@wardround/attestation/collateral/read-mirror';
+import type { MirroredEndorsement } from '@wardround/attestation/own-endorsement';
 import type { Policy } from '@wardround/attestation/policy/policy';
 import { equalBytes, sha256, toHex } from '@wardround/protocol/bytes';
 import { WardroundError } from '@wardround/protocol/errors';

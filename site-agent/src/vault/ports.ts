@@ -1,6 +1,6 @@
 // Everything that the vault touches outside its own memory: disk, time, chance, the two doors, the learner. Given from outside, so that each
 // may fail in tests at any moment.
-import type { MirroredEndorsement } from '@wardround/attestation/collateral/read-mirror';
+import type { MirroredEndorsement } from '@wardround/attestation/own-endorsement';
 import type { Policy } from '@wardround/attestation/policy/policy';
 import type { Bytes } from '@wardround/protocol/bytes';
 import type { Weakness } from '@wardround/protocol/documents/consent';

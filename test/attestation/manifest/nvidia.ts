@@ -4,6 +4,7 @@ import { isEvidenceList, readEvidenceList, readReportFile } from '@wardround/att
 import type { PresentedDevice } from '@wardround/attestation/nvidia/inspect';
 import { inspectNvidia } from '@wardround/attestation/nvidia/inspect';
 import { nrasIssuer, verifyNras } from '@wardround/attestation/nvidia/nras';
+import { readJwks } from '@wardround/attestation/nvidia/nras-keys';
 import { openRim, verifyRim, verifyRimChain } from '@wardround/attestation/nvidia/rim/verify';
 import { nvidiaRoots } from '@wardround/attestation/nvidia/roots';
 import { vector } from '../vectors.ts';
@@ -278,7 +279,14 @@ function tokenRows(): readonly Row[] {
       async () =>
         await judgedCall(async () => {
           const jwks: unknown = JSON.parse(textOf(keys));
-          const { devices } = await verifyNras({ eat: textOf(file), jwks, issuer: by, nonce, at: new Date(time) });
+          const { keys: believed } = readJwks(jwks, { source: keys, fetchedAt: new Date(time) });
+          const { devices } = await verifyNras({
+            eat: textOf(file),
+            keys: believed,
+            issuer: by,
+            nonce,
+            at: new Date(time),
+          });
           return { devices: devices.length, hwModel: devices[0]?.hwModel };
         });
     const common = { kind: 'NRAS token', file, beside: [keys] } as const;

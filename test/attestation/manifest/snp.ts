@@ -201,7 +201,7 @@ export function itemRow({ key, at, failures = [], fields = {}, beside = [], ...r
     judge: async () =>
       await judgedCall(() => {
         const files = [row.file, ...beside].map((name) => ({ name, bytes: vector(name) }));
-        const found = recognise(files).items.filter((item) => keyName(item.key).startsWith(key));
+        const found = recognise(files, new Date(at)).items.filter((item) => keyName(item.key).startsWith(key));
         const [item] = found;
         if (item === undefined || found.length !== 1) throw new Error(`${row.file}: ${found.length} items ${key}`);
         const verified = verifyItem(item.key, item.files, genuineRoots);

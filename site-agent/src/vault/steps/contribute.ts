@@ -57,7 +57,7 @@ async function work(study: Study, { order, session, refresh }: Due): Promise<voi
   const { ports, digest } = study;
   const { round, attempt } = order.value;
   // Asked first so that nothing is trained in vain, and again below, with what is known then.
-  const first = Consent.ask(await study.view(), session, order);
+  const first = await Consent.ask(await study.view(), session, order);
   const content = await contentFor(study, order, first.work);
   ports.state.keepSealing({
     study: digest,
@@ -68,7 +68,7 @@ async function work(study: Study, { order, session, refresh }: Due): Promise<voi
     payload: content.digest,
   });
   await refresh();
-  const consent = Consent.ask(await study.view(), session, order);
+  const consent = await Consent.ask(await study.view(), session, order);
   const sealed = await SealedUpdate.seal(consent, content);
   const ciphertext = await ports.outlet.upload(sealed);
   await study.state(await sealed.contribution(ciphertext, ports.keys.agent));

@@ -44,7 +44,7 @@ async function tryOpen(study: Study, open: Session): Promise<void> {
   // Two statements in this site's name: none is its own.
   if (ownStatement(view, open.value.challenge) === undefined) return;
   try {
-    const attested = openSession(view, open);
+    const attested = await openSession(view, open);
     study.sessions.set(open.digest, attested);
     study.records.prove(open.digest);
     study.retries.passed(open.digest);
