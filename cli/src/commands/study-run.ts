@@ -145,7 +145,7 @@ async function model(id: string, { dir, fingerprint, json, out }: Options & { ou
     const plan = records.plan.value;
     const origin = { study: records.study, model: released.release.value.model, receipt: released.receipt.digest };
     const card = modelCard(records, { released, model: tensors, pooled: [], provenance: 'notStated' });
-    const files = modelFiles({ plan, model: tensors, origin, card });
+    const files = modelFiles({ plan, model: tensors, origin, scaling: null, card });
     await writeModelDirectory(out, files);
     return {
       study: records.study,

@@ -1,15 +1,12 @@
 // All the files of a released model: every format that the plan names, and the card.
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
-import type { Tensor } from '@wardround/protocol/safetensors';
-import type { ModelOrigin } from '@wardround/learning/export/export-job';
+import type { ExportJob } from '@wardround/learning/export/export-job';
 import { releaseFiles } from '@wardround/learning/export/release-files';
 import { modelCardMarkdown } from './model-card-markdown.ts';
 import type { ModelCard } from './model-card-schema.ts';
 
-export interface ModelFilesJob {
+export interface ModelFilesJob extends ExportJob {
   readonly plan: Pick<StudyPlan, 'cohort' | 'model' | 'release'>;
-  readonly model: readonly Tensor[];
-  readonly origin: ModelOrigin | null;
   readonly card: ModelCard;
 }
 
@@ -18,11 +15,11 @@ export interface ModelFilesJob {
  *
  * @throws WardroundError as `releaseFiles`
  */
-export function modelFiles({ plan, model, origin, card }: ModelFilesJob): ReadonlyMap<string, Uint8Array> {
-  const formats = new Set<StudyPlan['release']['formats'][number]>(['safetensors', ...plan.release.formats]);
+export function modelFiles({ card, ...job }: ModelFilesJob): ReadonlyMap<string, Uint8Array> {
+  const formats = new Set<StudyPlan['release']['formats'][number]>(['safetensors', ...job.plan.release.formats]);
   const files = new Map<string, Uint8Array>();
   for (const format of formats) {
-    for (const [name, bytes] of releaseFiles(format, { plan, model, origin }))
+    for (const [name, bytes] of releaseFiles(format, job))
       files.set(format === 'safetensors' ? name : `${format}/${name}`, bytes);
   }
   files.set('model-card.json', Buffer.from(`${JSON.stringify(card, null, 2)}\n`));

@@ -1,7 +1,8 @@
-// The tensors of a released model by what they are for, whatever trained them.
+// The tensors of a released model by what they are for, whatever trained them: a chain of layers, or a forest.
 import { inputCount } from '@wardround/protocol/input-columns';
 import { type Layer, type ModelPlan, layersOf } from '../model-shape.ts';
 import { type Float32Tensor, type NamedShape, requireFloat32 } from '../tensor-view.ts';
+import { treesModelOf, treesShape } from '../trees/shape.ts';
 import type { ExportJob } from './export-job.ts';
 
 /** A layer with its numbers. */
@@ -27,6 +28,7 @@ export function trainedTensors({ plan, model }: ExportJob): readonly Float32Tens
 }
 
 function shapesOf(plan: ModelPlan): readonly NamedShape[] {
+  if (plan.model.kind === 'gradientBoostedTrees') return treesShape(treesModelOf(plan));
   return chainOf(plan).flatMap(({ weight, bias }) => [weight, bias]);
 }
 

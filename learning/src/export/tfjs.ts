@@ -20,7 +20,7 @@ export function tfjsFiles(job: ExportJob): ReadonlyMap<string, Bytes> {
     format: 'layers-model',
     generatedBy: 'wardround',
     convertedBy: null,
-    userDefinedMetadata: provenance(job),
+    userDefinedMetadata: provenance(job, { scalesItself: false }),
     modelTopology: {
       keras_version: '2.15.0',
       backend: 'tensorflow',

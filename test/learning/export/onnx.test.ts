@@ -6,10 +6,11 @@ import { ModelProto } from '@wardround/learning/export/onnx/schema';
 import { initialModel } from '@wardround/learning/initial-model';
 import { type Backend, startBackend } from '@wardround/learning/tfjs/backend';
 import { predict } from '@wardround/learning/tfjs/predict';
+import { predictTrees } from '@wardround/learning/trees/predict';
 import { inputCount } from '@wardround/protocol/input-columns';
 import type { Tensor } from '@wardround/protocol/safetensors';
 import { type LearningPlan, cohortOf, mlpModel, planOf } from '../plans.ts';
-import { f32 } from '../tensors.ts';
+import { f32, withCode } from '../tensors.ts';
 import { runOnnx } from './onnx-session.ts';
 
 let backend: Backend;
@@ -43,7 +44,12 @@ const plans: readonly (readonly [string, LearningPlan])[] = [
 /** The plan's initial weights, and biases that are not 0. */
 function jobOf(plan: LearningPlan): ExportJob {
   const model = initialModel(plan).map(withBias);
-  return { plan, model, origin: { study: '1'.repeat(64), model: '2'.repeat(64), receipt: '3'.repeat(64) } };
+  return {
+    plan,
+    model,
+    origin: { study: '1'.repeat(64), model: '2'.repeat(64), receipt: '3'.repeat(64) },
+    scaling: null,
+  };
 }
 
 function withBias({ name, shape, data }: Tensor): Tensor {
@@ -103,13 +109,115 @@ describe('Cox’s model', () => {
 
   it.each([0, 1, 50])('answers the hazard of %i rows relative to a row of zeros', async (rows) => {
     const features = Array.from({ length: rows * 3 }, (_, i) => Math.fround(Math.sin(i * 1.7)));
-    const { answers, dims, outputs } = await runOnnx(fileOf({ plan, model, origin: null }), features, 3);
+    const { answers, dims, outputs } = await runOnnx(fileOf({ plan, model, origin: null, scaling: null }), features, 3);
     expect(outputs).toEqual(['relativeHazard']);
     expect(dims).toEqual([rows]);
     answers.forEach((answer, row) => {
       const risk = beta.reduce((sum, coefficient, i) => sum + coefficient * (features[3 * row + i] ?? 0), 0);
       expect(Math.abs(answer / Math.exp(risk) - 1)).toBeLessThan(1e-6);
     });
+  });
+});
+
+describe('boosted trees', () => {
+  const trees = { kind: 'gradientBoostedTrees', trees: 40, depth: 4, bins: 16, learningRate: '0.1', l2: '1' } as const;
+  const inner = 2 ** trees.depth - 1;
+  /** Some nodes ask nothing; the last tree has not grown. */
+  const model = [
+    f32(
+      'trees.feature',
+      many((trees.trees - 1) * inner, (i) => ((i * 7) % 4) - 1, inner),
+      [trees.trees, inner],
+    ),
+    f32(
+      'trees.threshold',
+      many((trees.trees - 1) * inner, (i) => Math.sin(i), inner),
+      [trees.trees, inner],
+    ),
+    f32(
+      'trees.leaf',
+      many((trees.trees - 1) * (inner + 1), (i) => Math.cos(i) / 10, inner + 1),
+      [trees.trees, inner + 1],
+    ),
+    f32('trees.base', [-0.3]),
+  ];
+
+  /** As many as `of` says, then `zeros` zeros. */
+  function many(length: number, of: (i: number) => number, zeros: number): number[] {
+    return [...Array.from({ length }, (_, i) => of(i)), ...Array.from({ length: zeros }, () => 0)];
+  }
+
+  it.each(['binary', 'number'] as const)('answer as our own walk does: %s', async (label) => {
+    const plan = planOf({ cohort: cohortOf(['a', 'b', 'c'], label), model: trees });
+    const thresholds = Array.from(model[1]?.data ?? [], Number);
+    const features = Float64Array.from({ length: 900 }, (_, i) =>
+      i % 5 === 0 ? (thresholds[i % thresholds.length] ?? 0) : Math.sin(i * 1.3) * 1.2,
+    );
+    const { answers } = await runOnnx(fileOf({ plan, model, origin: null, scaling: null }), features, 3);
+    const expected = predictTrees({ plan, model, features });
+    expect(answers).toHaveLength(300);
+    const worst = answers.reduce(
+      (most, answer, i) => Math.max(most, Math.abs(answer - (expected[i] ?? Number.NaN))),
+      0,
+    );
+    expect(worst).toBeLessThan(1e-6);
+    expect(new Set([...answers].map((answer) => answer.toFixed(3))).size).toBeGreaterThan(20);
+  });
+
+  it('answer no rows with no answers, and the base where no tree has grown', async () => {
+    const plan = planOf({ cohort: cohortOf(['a', 'b', 'c'], 'number'), model: trees });
+    expect((await runOnnx(fileOf({ plan, model, origin: null, scaling: null }), [], 3)).dims).toEqual([0]);
+    const bare = model.map(({ name, shape, data }) =>
+      f32(
+        name,
+        name === 'trees.base' ? [-0.3] : Array.from({ length: data.length }, () => (name === 'trees.feature' ? -1 : 0)),
+        shape,
+      ),
+    );
+    const { answers } = await runOnnx(fileOf({ plan, model: bare, origin: null, scaling: null }), [1, 2, 3], 3);
+    expect([...answers]).toEqual([Math.fround(-0.3)]);
+  });
+});
+
+describe('standardisation by federated statistics', () => {
+  const cohort = { ...cohortOf(['a', 'b', 'c']), standardise: 'federated' } as const;
+  const scaling = { mean: Float64Array.of(50_000.5, 0, -3), scale: Float64Array.of(0.25, 1, 12.000000001) };
+  const scaled = (job: ExportJob): ExportJob => ({ ...job, plan: { ...job.plan, cohort }, scaling });
+
+  it.each([
+    ['logistic regression', planOf(seeded)],
+    ['an MLP', planOf({ ...seeded, model: mlpModel })],
+  ])('is part of the graph: %s takes rows as they are', async (_, plan) => {
+    const job = jobOf(plan);
+    const rows = Float32Array.from({ length: 60 }, (_value, i) => (scaling.mean[i % 3] ?? 0) + Math.sin(i));
+    const features = Float64Array.from(
+      rows,
+      (value, i) => (value - (scaling.mean[i % 3] ?? 0)) / (scaling.scale[i % 3] ?? 1),
+    );
+    const { answers } = await runOnnx(fileOf(scaled(job)), rows, 3);
+    const expected = predict({ backend, plan, model: job.model, features });
+    expect(answers.every((answer, i) => Math.abs(answer - (expected[i] ?? Number.NaN)) < 1e-6)).toBe(true);
+    expect((await runOnnx(fileOf(scaled(job)), [], 3)).dims).toEqual([0]);
+  });
+
+  it('is named in the file: rows as in the contract with it, standardised ones without', () => {
+    const says = (job: ExportJob): string => Buffer.from(fileOf(job)).toString('utf8');
+    const job = scaled(jobOf(planOf(seeded)));
+    expect(says(job)).toContain('asInTheContract');
+    expect(says({ ...job, scaling: null })).not.toContain('asInTheContract');
+  });
+
+  it.each([
+    ['of another number of columns', { ...scaling, mean: Float64Array.of(0, 0) }],
+    ['that divides by 0', { ...scaling, scale: Float64Array.of(1, 0, 1) }],
+    ['that is not finite', { ...scaling, mean: Float64Array.of(0, Number.NaN, 0) }],
+  ])('is refused %s', (_, given) => {
+    const job = { ...scaled(jobOf(planOf(seeded))), scaling: given };
+    expect(() => onnxFiles(job)).toThrow(withCode('export-scaling'));
+  });
+
+  it('is refused where the plan does not ask for it', () => {
+    expect(() => onnxFiles({ ...jobOf(planOf(seeded)), scaling })).toThrow(withCode('export-scaling'));
   });
 });
 
@@ -142,7 +250,7 @@ describe('what the file says of itself', () => {
   });
 
   it('names no records where no federation trained it', () => {
-    const text = Buffer.from(fileOf({ ...jobOf(planOf(seeded)), origin: null })).toString('latin1');
+    const text = Buffer.from(fileOf({ ...jobOf(planOf(seeded)), origin: null, scaling: null })).toString('latin1');
     expect(text).not.toContain('receipt');
   });
 });

@@ -82,7 +82,7 @@ describe.each(plans)('%s', (_, plan) => {
   );
 
   it('answers the same as a tfjs layers model', async () => {
-    const files = releaseFiles('tfjs', { plan, model, origin: null });
+    const files = releaseFiles('tfjs', { plan, model, origin: null, scaling: null });
     expect([...files.keys()]).toEqual(['model.json', 'weights.bin']);
     const answers = await answersOfTfjs(files, features);
     const expected = predict({ backend, plan, model, features });
@@ -92,7 +92,7 @@ describe.each(plans)('%s', (_, plan) => {
   });
 
   it('is in safetensors the model of the receipt, with its inputs named', () => {
-    const files = releaseFiles('safetensors', { plan, model, origin });
+    const files = releaseFiles('safetensors', { plan, model, origin, scaling: null });
     const { tensors, metadata } = decodeSafetensors(files.get('model.safetensors') ?? new Uint8Array(0));
     expect(modelDigest(tensors)).toBe(modelDigest(model));
     expect(metadata).toMatchObject({
@@ -105,7 +105,9 @@ describe.each(plans)('%s', (_, plan) => {
 
   it('has the same bytes twice', () => {
     for (const format of formats)
-      expect(releaseFiles(format, { plan, model, origin })).toEqual(releaseFiles(format, { plan, model, origin }));
+      expect(releaseFiles(format, { plan, model, origin, scaling: null })).toEqual(
+        releaseFiles(format, { plan, model, origin, scaling: null }),
+      );
   });
 });
 
@@ -122,11 +124,15 @@ describe('what it refuses', () => {
 
   it.each(formats)('a model that is not the plan’s: %s', (format) => {
     const model = initialModel(planOf({ model: mlpModel }));
-    expect(() => releaseFiles(format, { plan: planOf(), model, origin: null })).toThrow(withCode('tensors-mismatch'));
+    expect(() => releaseFiles(format, { plan: planOf(), model, origin: null, scaling: null })).toThrow(
+      withCode('tensors-mismatch'),
+    );
   });
 
   it.each(formats)('a model with a number that is none: %s', (format) => {
     const model = [f32('weight', [1, Number.NaN, 1], [3, 1]), f32('bias', [0])];
-    expect(() => releaseFiles(format, { plan: planOf(), model, origin: null })).toThrow(withCode('tensors-not-finite'));
+    expect(() => releaseFiles(format, { plan: planOf(), model, origin: null, scaling: null })).toThrow(
+      withCode('tensors-not-finite'),
+    );
   });
 });

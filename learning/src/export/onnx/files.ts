@@ -1,11 +1,21 @@
 // The released model as `model.onnx`: rows as the cohort contract encodes them in, one number for each row out.
 import type { Bytes } from '@wardround/protocol/bytes';
 import { inputCount } from '@wardround/protocol/input-columns';
-import { type ExportJob, type OutputMeaning, outputMeaning, provenance } from '../export-job.ts';
+import { readForest } from '../../trees/shape.ts';
+import {
+  type ExportJob,
+  type InputScaling,
+  type OutputMeaning,
+  outputMeaning,
+  provenance,
+  scalingOf,
+} from '../export-job.ts';
 import { trainedLayers } from '../model-parts.ts';
 import { encodeOnnx } from './encode.ts';
-import { GraphBuilder, type Value } from './graph.ts';
+import { GraphBuilder, intAttribute, type Value } from './graph.ts';
 import { addChain } from './layers.ts';
+import { dataTypes } from './schema.ts';
+import { addForest } from './trees.ts';
 
 const inputName = 'inputs';
 
@@ -14,7 +24,7 @@ const inputName = 'inputs';
  * `probability`, `number` or `relativeHazard`, float32 [rows]. The metadata names the columns, how they are standardised, and the records
  * that the model comes from.
  *
- * @throws WardroundError `tensors-mismatch`, `tensors-not-finite`, `model-unsupported`
+ * @throws WardroundError `tensors-mismatch`, `tensors-not-finite`, `model-unsupported`, `export-scaling`, `trees-*`
  */
 export function onnxFiles(job: ExportJob): ReadonlyMap<string, Bytes> {
   const graph = new GraphBuilder();
@@ -24,14 +34,28 @@ export function onnxFiles(job: ExportJob): ReadonlyMap<string, Bytes> {
     graph,
     input: { name: inputName, columns: inputCount(job.plan.cohort), meaning: inputMeaning(job) },
     output: { name: meaning, meaning: meanings[meaning] },
-    metadata: { format: 'wardround-onnx/v1', ...provenance(job), output: meaning },
+    metadata: { format: 'wardround-onnx/v1', ...provenance(job, { scalesItself: true }), output: meaning },
   });
   return new Map([['model.onnx', bytes]]);
 }
 
 /** [rows, 1] */
 function addModel(graph: GraphBuilder, job: ExportJob): Value {
-  return addChain(graph, { model: job.plan.model, layers: trainedLayers(job), input: inputName });
+  const { plan, model } = job;
+  const input = addScaling(graph, scalingOf(job));
+  if (plan.model.kind === 'gradientBoostedTrees') return addForest(graph, readForest(plan, model), input);
+  return addChain(graph, { model: plan.model, layers: trainedLayers(job), input });
+}
+
+/** In float64, as the hospitals standardise: a large mean must not eat the digits of what is left. */
+function addScaling(graph: GraphBuilder, scaling: InputScaling | null): Value {
+  if (scaling === null) return inputName;
+  const cast = (values: Value, to: number): Value =>
+    graph.add({ operator: 'Cast', inputs: [values], attributes: [intAttribute('to', to)] });
+  const wide = cast(inputName, dataTypes.double);
+  const centred = graph.add({ operator: 'Sub', inputs: [wide, graph.doubles('inputMean', scaling.mean)] });
+  const scaled = graph.add({ operator: 'Div', inputs: [centred, graph.doubles('inputScale', scaling.scale)] });
+  return cast(scaled, dataTypes.float);
 }
 
 const links = { probability: 'Sigmoid', number: 'Identity', relativeHazard: 'Exp' } as const;
@@ -47,12 +71,13 @@ function addOutput(graph: GraphBuilder, values: Value, meaning: OutputMeaning): 
   graph.add({ operator: links[meaning], inputs: [flat] }, meaning);
 }
 
-function inputMeaning({ plan }: ExportJob): string {
-  return `one row a patient, the columns that the metadata name under inputs, in that order; ${standardisation[plan.cohort.standardise]}`;
+function inputMeaning({ plan, scaling }: ExportJob): string {
+  const how = scaling === null ? standardisation[plan.cohort.standardise] : standardisation.none;
+  return `one row a patient, the columns that the metadata name under inputs, in that order; ${how}`;
 }
 
 const standardisation = {
-  none: 'as they are',
+  none: 'numbers in the contract’s units, codes as 0 or 1',
   perSite:
     'each less its mean and divided by its sample standard deviation (ddof 1), both of the hospital that the row comes from',
   federated: 'each less its mean and divided by its sample standard deviation (ddof 1), both of all hospitals together',

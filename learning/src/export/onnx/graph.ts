@@ -69,6 +69,13 @@ export class GraphBuilder {
     return name;
   }
 
+  /** A list of float64 numbers. */
+  doubles(name: string, values: Float64Array): Value {
+    const rawData = littleEndianBytes(Float64Array.from(values));
+    this.#constants.push({ dims: [values.length], dataType: dataTypes.double, name, rawData });
+    return name;
+  }
+
   /** A list of whole numbers, such as the shape that `Reshape` wants. */
   integers(name: string, values: readonly number[]): Value {
     const rawData = littleEndianBytes(BigInt64Array.from(values, BigInt));

@@ -17,7 +17,7 @@ export const operatorSets = { '': 17, 'ai.onnx.ml': 3 } as const;
 export type Domain = keyof typeof operatorSets;
 
 /** TensorProto.DataType */
-export const dataTypes = { float: 1, int64: 7 } as const;
+export const dataTypes = { float: 1, int64: 7, double: 11 } as const;
 
 /** AttributeProto.AttributeType */
 export const attributeTypes = { int: 2, string: 3, floats: 6, ints: 7, strings: 8 } as const;
