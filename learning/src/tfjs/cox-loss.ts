@@ -7,7 +7,7 @@ import type { Tf } from './backend.ts';
 /** One a row of the batch, in its order. */
 export interface BatchOutcomes {
   readonly times: Float32Array | Float64Array;
-  /** 1 where the time ends with the event. */
+  /** 1 where the time ends with the event, 0 where it is censored. */
   readonly events: Float32Array | Float64Array;
 }
 
@@ -28,38 +28,38 @@ const absent = -1e9;
  */
 export function coxBatchLoss(tf: Tf, risks: Tensor1D, batch: BatchOutcomes & { readonly ties: Ties }): Scalar {
   requireBatch(risks.size, batch);
-  const { failing, offsets } = riskSets(batch);
-  if (failing.length === 0) return risks.sum<Scalar>().mul(0);
-  const weighted = risks.expandDims<Tensor1D>(0).add(tf.tensor2d(offsets, [failing.length, risks.size]));
-  const logTotals: Tensor1D = tf.logSumExp(weighted, 1);
-  return logTotals.sub(risks.gather(tf.tensor1d(failing, 'int32'))).mean<Scalar>();
+  const { count, offsets } = riskSets(batch);
+  if (count === 0) return risks.sum<Scalar>().mul(0);
+  const weighted = risks.expandDims<Tensor1D>(0).add(tf.tensor2d(offsets, [count, risks.size]));
+  const logTotals: Scalar = tf.logSumExp(weighted, 1).sum<Scalar>();
+  // Not `gather`: the gradient of it needs a kernel that the WASM backend lacks.
+  const ofEvents: Scalar = risks.mul(tf.tensor1d(Float32Array.from(batch.events))).sum<Scalar>();
+  return logTotals.sub<Scalar>(ofEvents).div(count);
 }
 
 interface RiskSets {
-  /** The rows with the event. */
-  readonly failing: Int32Array;
-  /** For each of them and each row the logarithm of the row's share in the risk set. */
+  /** Events in the batch. */
+  readonly count: number;
+  /** For each event and each row the logarithm of the row's share in the risk set. */
   readonly offsets: Float32Array;
 }
 
 function riskSets({ times, events, ties }: BatchOutcomes & { readonly ties: Ties }): RiskSets {
   const rows = times.length;
-  const failing: number[] = [];
   const lines: Float32Array[] = [];
   const line = new Float32Array(rows).fill(absent);
   for (const group of groupsByTime({ rows, labels: times }, 'latestFirst')) {
     for (const row of group) line[row] = 0;
     const tied = group.filter((row) => events[row] === 1);
-    tiedShares(tied.length, ties).forEach((share, i) => {
+    for (const share of tiedShares(tied.length, ties)) {
       const own = Float32Array.from(line);
       for (const row of tied) own[row] = Math.log(1 - share);
-      failing.push(tied[i] ?? 0);
       lines.push(own);
-    });
+    }
   }
-  const offsets = new Float32Array(failing.length * rows);
+  const offsets = new Float32Array(lines.length * rows);
   lines.forEach((own, i) => offsets.set(own, i * rows));
-  return { failing: Int32Array.from(failing), offsets };
+  return { count: lines.length, offsets };
 }
 
 function requireBatch(size: number, { times, events }: BatchOutcomes): void {
