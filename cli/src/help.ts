@@ -43,6 +43,7 @@ const groups: readonly Group[] = [
       ['wardround study init plan.yaml', 'a commented plan to start from'],
       ['wardround study validate plan.yaml', 'every mistake, with its line'],
       ['wardround study compile plan.yaml', 'the plan with every value explicit'],
+      ['wardround simulate plan.yaml', 'the whole study on this machine, to try the plan out'],
       ['wardround study launch plan.yaml', 'sign it and put it before the hospitals'],
       ['wardround study watch|status ID', 'follow it'],
       ['wardround study model ID --out DIR', 'open the released model'],

@@ -15,6 +15,7 @@ const groups: Readonly<Record<string, Group>> = {
   release: async (program) => (await import('./commands/release.ts')).addReleaseCommands(program),
   data: async (program) => (await import('./commands/data.ts')).addDataCommands(program),
   demo: async (program) => (await import('./commands/demo.ts')).addDemoCommand(program),
+  simulate: async (program) => (await import('./commands/simulate.ts')).addSimulateCommand(program),
   audit: async (program) => (await import('./commands/audit.ts')).addAuditCommands(program),
   collateral: async (program) => (await import('./commands/collateral.ts')).addCollateralCommands(program),
   policy: async (program) => (await import('./commands/policy.ts')).addPolicyCommands(program),

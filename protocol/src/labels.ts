@@ -29,15 +29,24 @@ export const labels = {
   seededInitialiser: `${version} seeded-initialiser`,
   batchOrder: `${version} batch-order`,
   split: `${version} split`,
+  /** Rows drawn again for the intervals of metrics (public randomness too). */
+  bootstrap: `${version} bootstrap`,
   /** The invented patients of the synthetic cohorts. */
   syntheticCohort: `${version} synthetic-cohort`,
+  /** Simulations: which rows an imagined site has, and which rounds it misses. */
+  partition: `${version} partition`,
+  dropOut: `${version} drop-out`,
   /** Salted commitment to a snapshot. */
   snapshotCommitment: `${version} snapshot-commitment`,
   /** Digest of a model or of a checkpoint (model and server state). */
   model: `${version} model-digest`,
   checkpoint: `${version} checkpoint-digest`,
+  /** Digest of what a round of statistics or evaluation releases, named by its receipt. */
+  result: `${version} released-result`,
   /** A contribution's payload digest, kept by the site and by roll-forward. */
   payload: `${version} payload-digest`,
+  /** What a site keeps for itself from round to round, on its own disk. */
+  keptState: `${version} kept-state`,
   /** Expansion of the enclave's noise from all contributors' secret bytes. */
   noise: `${version} noise`,
   /** Key thumbprints, RFC 7638 style, and the short fingerprint read over the telephone. */

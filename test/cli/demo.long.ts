@@ -104,7 +104,7 @@ describe('wardround demo', () => {
     [['--rounds', '0'], 'demo-option'],
     [['--seed', 'x'], 'demo-option'],
     [['--data', '/nonexistent'], 'demo-data'],
-    [['--out', '.'], 'demo-directory'],
+    [['--out', '.'], 'directory-not-empty'],
   ])('refuses %j', async (words, code) => {
     const { status, stdout } = await wardround([
       'demo',

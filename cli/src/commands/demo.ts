@@ -7,7 +7,7 @@ import { WardroundError } from '@wardround/protocol/errors';
 import { ExitCode } from '../exit-code.ts';
 import { createOutput } from '../output.ts';
 import { Crew } from '../demo/crew.ts';
-import { demoDirectory } from '../demo/demo-directory.ts';
+import { freshDirectory } from '../fresh-directory.ts';
 import { demoHospitals } from '../demo/hospitals.ts';
 import { type DemoResult, runDemo } from '../demo/run-demo.ts';
 import { createStory, simulatedBanner } from '../demo/story.ts';
@@ -47,7 +47,7 @@ async function demo(options: Options): Promise<void> {
   const data = options.data === undefined ? null : await dataDirectory(options.data);
   const [rounds, seed] = [numberOf(options.rounds, '--rounds', 1000), numberOf(options.seed, '--seed', 2 ** 31)];
   const hospitals = demoHospitals({ count: Number(options.sites), data, seed });
-  const directory = await demoDirectory(options.out, process.cwd());
+  const directory = await freshDirectory({ name: 'wardround-demo', typed: options.out, from: process.cwd() });
   for (const line of simulatedBanner) output.note(line);
   const stop = new AbortController();
   const story = createStory(

@@ -1,0 +1,128 @@
+// The federated model beside what a site would have had alone, and beside one trained on everybody's rows in one place.
+import { type SimulatedSite, simulateStudy } from '@wardround/learning/simulation/simulate-study';
+import type { Rows, SiteRows } from '@wardround/learning/rounds/site-rows';
+import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
+import type { SimulationJob } from './run-simulation.ts';
+import { type Score, scorePooled, scoreSite, type Trained } from './score.ts';
+
+/** Three models on one site's test rows, or on all sites' together (`site` null). */
+export interface Comparison {
+  readonly site: string | null;
+  readonly trainRows: number;
+  readonly testRows: number;
+  readonly roundsContributed: number | null;
+  /** Trained on this site's rows alone, as many steps as the federation; null for all sites together. */
+  readonly local: readonly Score[] | null;
+  readonly federated: readonly Score[];
+  /** Trained on all sites' rows in one place, as many steps; null where baselines were not asked for. */
+  readonly pooled: readonly Score[] | null;
+}
+
+export interface Federated {
+  readonly federated: Trained;
+  readonly contributed: ReadonlyMap<string, number>;
+}
+
+export async function compareModels(
+  job: SimulationJob,
+  { federated, contributed }: Federated,
+): Promise<readonly Comparison[]> {
+  const { sites } = job;
+  const pooled = job.baselines ? await trainAlone(job, pooledSite(sites)) : null;
+  const comparisons: Comparison[] = [];
+  for (const site of sites) {
+    const local = job.baselines ? await trainAlone(job, site) : null;
+    comparisons.push({
+      site: site.name,
+      trainRows: site.data.train.rows,
+      testRows: site.data.test.rows,
+      roundsContributed: contributed.get(site.name) ?? 0,
+      local: local === null ? null : scoreSite(job, site, local),
+      federated: scoreSite(job, site, federated),
+      pooled: pooled === null ? null : scoreSite(job, site, pooled),
+    });
+  }
+  const together: Comparison = {
+    site: null,
+    trainRows: sumOf(sites, ({ data }) => data.train.rows),
+    testRows: sumOf(sites, ({ data }) => data.test.rows),
+    roundsContributed: null,
+    local: null,
+    federated: scorePooled({ ...job, trained: federated }),
+    pooled: pooled === null ? null : scorePooled({ ...job, trained: pooled }),
+  };
+  return [...comparisons, together];
+}
+
+/** The same plan with one site: as many rounds and steps, its own standardisation and statistics, no strategy between sites. */
+async function trainAlone(job: SimulationJob, site: SimulatedSite): Promise<Trained | null> {
+  job.onBaseline(site.name);
+  const plan = alone(job.plan, site.name);
+  const { backend, initialModel } = job;
+  let trained: Trained | null = null;
+  for await (const { checkpoint, kept } of simulateStudy({
+    backend,
+    plan,
+    sites: [site],
+    ...(initialModel === null ? {} : { initialModel }),
+  }))
+    trained = { checkpoint, kept };
+  return trained;
+}
+
+function alone(plan: StudyPlan, name: string): StudyPlan {
+  const sums = plan.training.method === 'newton' || plan.model.kind === 'gradientBoostedTrees';
+  return {
+    ...plan,
+    strategy: sums ? plan.strategy : { name: 'fedAvg' },
+    statistics: [],
+    evaluation: { ...plan.evaluation, metrics: [], everyRounds: 0 },
+    sites: {
+      ...plan.sites,
+      minimum: 1,
+      maxShare: '1',
+      roster: [{ name, agent: plan.federation }],
+    },
+  };
+}
+
+/** All rows in one place, one site after the other. */
+function pooledSite(sites: readonly SimulatedSite[]): SimulatedSite {
+  return {
+    name: 'pooled',
+    weight: sumOf(sites, ({ weight }) => weight),
+    data: pooledRows(sites.map(({ data }) => data)),
+  };
+}
+
+function pooledRows(data: readonly SiteRows[]): SiteRows {
+  const [first] = data;
+  const cells = new Float64Array(first?.missing.cells.length ?? 0);
+  for (const { missing } of data) missing.cells.forEach((count, i) => (cells[i] = (cells[i] ?? 0) + count));
+  return {
+    train: concatenated(data.map(({ train }) => train)),
+    test: concatenated(data.map(({ test }) => test)),
+    missing: { cells, droppedRows: sumOf(data, ({ missing }) => missing.droppedRows) },
+  };
+}
+
+function concatenated(parts: readonly Rows[]): Rows {
+  const rows = sumOf(parts, (part) => part.rows);
+  const width = parts.reduce((most, part) => (part.rows === 0 ? most : part.features.length / part.rows), 0);
+  const bytes = parts.every(({ features }) => features instanceof Uint8Array);
+  const features = bytes ? new Uint8Array(rows * width) : new Float64Array(rows * width);
+  const labels = new Float64Array(rows);
+  const events = parts.some((part) => part.events !== undefined) ? new Float64Array(rows) : undefined;
+  let at = 0;
+  for (const part of parts) {
+    features.set(part.features, at * width);
+    labels.set(part.labels, at);
+    events?.set(part.events ?? [], at);
+    at += part.rows;
+  }
+  return { rows, features, labels, ...(events === undefined ? {} : { events }) };
+}
+
+function sumOf<T>(values: readonly T[], of: (value: T) => number): number {
+  return values.reduce((sum, value) => sum + of(value), 0);
+}

@@ -1,0 +1,58 @@
+// What a simulation says to people: a line for each round, a table at the end.
+import Table from 'cli-table3';
+import type { Comparison } from './compare-models.ts';
+import type { RoundReport } from './run-simulation.ts';
+import type { Score } from './score.ts';
+
+export const notAttested = [
+  'SIMULATION in one process: the same training, sums and strategies as in a federation; attestation, sealing and signatures are not exercised.',
+];
+
+export function roundLine(report: RoundReport): string {
+  const { round, rounds, task, contributors, sites, shortfalls, loss, pooled, seconds } = report;
+  const width = String(rounds).length;
+  const parts = [
+    `round ${String(round).padStart(width)}/${rounds}`,
+    task.padEnd(10),
+    `${contributors}/${sites} sites`,
+    ...(shortfalls === 0 ? [] : [`after ${shortfalls} short ${shortfalls === 1 ? 'attempt' : 'attempts'}`]),
+    ...(loss === null ? [] : [`loss ${loss.toFixed(4)}`]),
+    ...pooled.map(({ metric, value }) => `${metric} ${digits(value)}`),
+    `${seconds.toFixed(seconds < 10 ? 2 : 0)} s`,
+  ];
+  return parts.join('  ');
+}
+
+/** One row a site and one for all together; for each metric the three models, with their intervals. */
+export function comparisonTable(comparisons: readonly Comparison[]): string {
+  const metrics = comparisons.at(-1)?.federated.map(({ metric }) => metric) ?? [];
+  const baselines = comparisons.some(({ pooled }) => pooled !== null);
+  const models = baselines ? (['local', 'federated', 'pooled'] as const) : (['federated'] as const);
+  return metrics
+    .map((metric) => {
+      const table = new Table({
+        head: [metric, 'train', 'test', 'rounds', ...models.map((model) => (model === 'local' ? 'local only' : model))],
+        style: { head: [], border: [], compact: true },
+        colAligns: ['left', 'right', 'right', 'right', ...models.map(() => 'right' as const)],
+      });
+      for (const row of comparisons) {
+        const cells = models.map((model) => scoreText(row[model]?.find((score) => score.metric === metric)));
+        const rounds = row.roundsContributed === null ? '' : String(row.roundsContributed);
+        table.push([row.site ?? 'all sites', String(row.trainRows), String(row.testRows), rounds, ...cells]);
+      }
+      return table.toString();
+    })
+    .join('\n');
+}
+
+function scoreText(score: Score | undefined): string {
+  if (score === undefined) return '–';
+  const { value, interval } = score;
+  return interval === null ? digits(value) : `${digits(value)} [${digits(interval.low)}, ${digits(interval.high)}]`;
+}
+
+/** Without the zero before the point: columns stay narrow. */
+function digits(value: number | null): string {
+  if (value === null) return 'n/a';
+  return Math.abs(value) < 1 ? value.toFixed(3).replace(/^(-?)0\./, '$1.') : value.toPrecision(4);
+}
