@@ -2,6 +2,7 @@
 // What is found here names rows and values of patients: it is shown to the site's own people and goes nowhere else.
 import type { Cohort } from '@wardround/protocol/documents/cohort';
 import { WardroundError } from '@wardround/protocol/errors';
+import { requireImages } from './images/contract-images.ts';
 import { type Reading, readEvents, readFeature, readLabel, readSplit } from './contract-columns.ts';
 import type { Table } from './table.ts';
 
@@ -52,6 +53,8 @@ export class CheckedCohort {
   /** @throws as {@link checkCohort} */
   static check(table: Table, cohort: Cohort): CheckedCohort {
     requireSupported(cohort);
+    const image = cohort.features.find((feature) => feature.type === 'image');
+    if (image !== undefined) requireImages(table, image);
     const features = cohort.features
       .filter((feature) => feature.type !== 'image')
       .map((feature) => readFeature(table, feature));
@@ -82,16 +85,23 @@ interface CheckedParts {
  * are dropped for another value.
  *
  * @throws WardroundError `cohort-missing-column`, `cohort-wrong-type`, `cohort-unknown-code`, `cohort-out-of-range`,
- * `cohort-missing-value` (where the contract says `refuse`), `cohort-too-few-rows`, `cohort-too-few-events`, `cohort-unsupported`
+ * `cohort-missing-value` (where the contract says `refuse`), `cohort-too-few-rows`, `cohort-too-few-events`,
+ * `cohort-image-size`, `cohort-unsupported`
  */
 export function checkCohort(table: Table, cohort: Cohort): CheckedCohort {
   return CheckedCohort.check(table, cohort);
 }
 
-function requireSupported(cohort: Cohort): void {
-  if (cohort.source !== 'table') {
-    throw new WardroundError('cohort-unsupported', 'this version reads tables only', { got: cohort.source });
-  }
+/** A table has no images among its features; an image cohort has one, and nothing beside it. */
+function requireSupported({ source, features }: Cohort): void {
+  const images = features.filter((feature) => feature.type === 'image').length;
+  const fits = source === 'images' ? images === 1 && features.length === 1 : images === 0;
+  if (fits) return;
+  throw new WardroundError('cohort-unsupported', 'this version does not read such a cohort', {
+    where: 'cohort.features',
+    expected: source === 'images' ? 'one image and nothing beside it' : 'numbers and codes in a table',
+    got: features.map(({ name, type }) => `${name} (${type})`).join(', '),
+  });
 }
 
 function rowsWithAll(rows: number, readings: readonly Reading[]): Uint32Array {

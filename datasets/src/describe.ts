@@ -1,4 +1,7 @@
 // A table for people: what each column holds, and above all whether the patients are real. Shown inside the site only.
+import { toHex, sha256 } from '@wardround/protocol/bytes';
+import { bytesOf } from './images/picture.ts';
+import type { TableImages } from './images/table-images.ts';
 import type { Column, NumberColumn, Provenance, Table, TextColumn } from './table.ts';
 
 export interface TableDescription {
@@ -7,7 +10,7 @@ export interface TableDescription {
   readonly columns: readonly ColumnDescription[];
 }
 
-export type ColumnDescription = NumberDescription | TextDescription;
+export type ColumnDescription = NumberDescription | TextDescription | ImageDescription;
 
 interface Described {
   readonly name: string;
@@ -31,11 +34,56 @@ export interface TextDescription extends Described {
   readonly counts: Readonly<Record<string, number>> | null;
 }
 
+/** `distinct` is how many different pictures there are: fewer than rows means that some patients appear twice. */
+export interface ImageDescription extends Described {
+  readonly type: 'image';
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  /** Of all bytes, 0 to 255. */
+  readonly mean: number;
+  readonly counts: null;
+}
+
 const mostCodes = 12;
 
 /** Plain data, for tables on a screen and for `--json`. */
 export function describeTable(table: Table): TableDescription {
-  return { provenance: table.provenance, rows: table.rows, columns: table.columns.map(describeColumn) };
+  return {
+    provenance: table.provenance,
+    rows: table.rows,
+    columns: [...table.columns.map(describeColumn), ...describeImages(table)],
+  };
+}
+
+function describeImages({ images, rows }: Table): ImageDescription[] {
+  if (images === null) return [];
+  const { name, height, width, channels } = images;
+  return [
+    {
+      type: 'image',
+      name,
+      missing: 0,
+      distinct: distinctImages(images, rows),
+      height,
+      width,
+      channels,
+      mean: meanByte(images),
+      counts: null,
+    },
+  ];
+}
+
+function distinctImages(images: TableImages, rows: number): number {
+  const size = bytesOf(images);
+  const digests = Array.from({ length: rows }, (_, row) =>
+    toHex(sha256(images.pixels.subarray(row * size, (row + 1) * size))),
+  );
+  return new Set(digests).size;
+}
+
+function meanByte({ pixels }: TableImages): number {
+  return pixels.reduce((sum, byte) => sum + byte, 0) / Math.max(1, pixels.length);
 }
 
 function describeColumn(column: Column): ColumnDescription {

@@ -4,13 +4,14 @@ import { WardroundError } from '@wardround/protocol/errors';
 import { type InputColumn, inputColumns } from '@wardround/protocol/input-columns';
 import { CheckedCohort } from './contract.ts';
 import type { Reading } from './contract-columns.ts';
+import { pixelsAt } from './images/table-images.ts';
 import { splitRows } from './split.ts';
 import type { Provenance } from './table.ts';
 
-/** Rows × columns, row-major; one label a row (0 or 1 when binary, the time of a survival label). */
+/** Rows × columns, row-major; one label a row (0 or 1 when binary, the time of a survival label). Pictures stay bytes, of which 255 is 1. */
 export interface EncodedRows {
   readonly rows: number;
-  readonly features: Float64Array<ArrayBuffer>;
+  readonly features: Float64Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
   readonly labels: Float64Array<ArrayBuffer>;
   /** For a survival label only: 1 where the time ends with the event, 0 where it is censored. */
   readonly events?: Float64Array<ArrayBuffer>;
@@ -25,6 +26,7 @@ export interface Standardisation {
 /** A site's rows as learning takes them (`SiteRows`): numbers as the data have them, nothing standardised. */
 export interface EncodedSite {
   readonly provenance: Provenance;
+  /** None for an image cohort: its pixels need no names. */
   readonly columns: readonly InputColumn[];
   readonly train: EncodedRows;
   readonly test: EncodedRows;
@@ -47,7 +49,7 @@ const standardDeviationGuard = 1e-9;
  */
 export function encodeSiteRows(checked: CheckedCohort): EncodedSite {
   if (!CheckedCohort.holds(checked)) throw new WardroundError('cohort-unchecked', 'this cohort was never checked');
-  const columns = inputColumns(checked.cohort);
+  const columns = checked.cohort.source === 'images' ? [] : inputColumns(checked.cohort);
   const split = splitRows(checked);
   if (split.train.length === 0) {
     throw new WardroundError('cohort-too-few-rows', 'the split leaves no row to train on', {
@@ -72,14 +74,21 @@ export function encodeSiteRows(checked: CheckedCohort): EncodedSite {
 export function encodeCohort(checked: CheckedCohort): EncodedCohort {
   const site = encodeSiteRows(checked);
   const { train, test, columns } = site;
-  const method = requireStandardise(checked.cohort.standardise);
-  const standardisation = method === 'none' ? identity(columns.length) : measure(train, columns.length);
+  const method = requireStandardise(checked.cohort);
+  if (method === 'none') return { ...site, standardisation: identity(columns.length) };
+  const standardisation = measure(train, columns.length);
   standardise(train, standardisation);
   standardise(test, standardisation);
   return { ...site, standardisation };
 }
 
-function requireStandardise(method: Cohort['standardise']): 'perSite' | 'none' {
+function requireStandardise({ standardise: method, source }: Cohort): 'perSite' | 'none' {
+  if (source === 'images' && method !== 'none') {
+    throw new WardroundError('standardise-unsupported', 'pictures are not standardised: every byte is 0 to 1', {
+      expected: 'none',
+      got: method,
+    });
+  }
   if (method === 'federated') {
     throw new WardroundError('standardise-unsupported', 'the statistics of all sites are not known here', {
       expected: 'perSite or none',
@@ -95,7 +104,17 @@ interface EncodeJob {
   readonly rows: Uint32Array;
 }
 
-function encodeRows({ checked, columns, rows }: EncodeJob): EncodedRows {
+function encodeRows(job: EncodeJob): EncodedRows {
+  const { checked, rows } = job;
+  const { images } = checked.table;
+  const features = checked.cohort.source === 'images' && images !== null ? pixelsAt(images, rows) : numbersOf(job);
+  const valuesOf = ({ name, values }: Reading): Float64Array<ArrayBuffer> =>
+    Float64Array.from(rows, (row) => present(values[row], name));
+  const encoded = { rows: rows.length, features, labels: valuesOf(checked.label) };
+  return checked.event === null ? encoded : { ...encoded, events: valuesOf(checked.event) };
+}
+
+function numbersOf({ checked, columns, rows }: EncodeJob): Float64Array<ArrayBuffer> {
   const features = new Float64Array(rows.length * columns.length);
   const readings = new Map(checked.features.map((reading) => [reading.name, reading.values]));
   columns.forEach(({ feature, codeIndex }, column) => {
@@ -105,10 +124,7 @@ function encodeRows({ checked, columns, rows }: EncodeJob): EncodedRows {
       features[i * columns.length + column] = codeIndex === null ? value : Number(value === codeIndex);
     });
   });
-  const valuesOf = ({ name, values }: Reading): Float64Array<ArrayBuffer> =>
-    Float64Array.from(rows, (row) => present(values[row], name));
-  const encoded = { rows: rows.length, features, labels: valuesOf(checked.label) };
-  return checked.event === null ? encoded : { ...encoded, events: valuesOf(checked.event) };
+  return features;
 }
 
 function present(value: number | null | undefined, where: string): number {

@@ -24,6 +24,7 @@ import { type Bytes, copyBytes, fromHex, labelledSha256, sha256, toHex } from '@
 import { WardroundError } from '@wardround/protocol/errors';
 import { labels } from '@wardround/protocol/labels';
 import { writeDurably } from './durable-file.ts';
+import { imagesOfArrow, imagesToArrow, isImageField } from './images/arrow.ts';
 import { type Column, type Table, makeTable } from './table.ts';
 
 const provenanceKey = 'wardround.provenance';
@@ -42,12 +43,16 @@ export interface FrozenSnapshot extends Snapshot {
 
 export const maxSnapshotBytes = 1024 ** 3;
 
-/** The Arrow IPC file of a table: float64 and utf8 columns, one record batch, provenance in the schema's metadata. Equal tables, equal bytes. */
+/** The Arrow IPC file of a table: float64 and utf8 columns, pictures after them, one record batch, provenance in the schema's metadata. Equal tables, equal bytes. */
 export function encodeSnapshot(table: Table): Bytes {
-  const children = table.columns.map(arrowData);
-  const fields = table.columns.map(({ name, type }) =>
-    Field.new({ name, type: type === 'number' ? new Float64() : new Utf8(), nullable: true }),
-  );
+  const pictures = table.images === null ? [] : [imagesToArrow(table.images)];
+  const children = [...table.columns.map(arrowData), ...pictures.map(({ data }) => data)];
+  const fields = [
+    ...table.columns.map(({ name, type }) =>
+      Field.new({ name, type: type === 'number' ? new Float64() : new Utf8(), nullable: true }),
+    ),
+    ...pictures.map(({ field }) => field),
+  ];
   const metadata = new Map([
     [formatKey, format],
     [provenanceKey, table.provenance],
@@ -151,9 +156,14 @@ function tableOfArrow(arrow: ArrowTable): Table {
   if (metadata.get(formatKey) !== format || (provenance !== 'real' && provenance !== 'synthetic')) {
     throw badFormat(`${formatKey} ${format} with its provenance`);
   }
+  const columns = fields.filter((field) => !isImageField(field));
+  const pictures = fields.slice(columns.length);
+  if (pictures.length > 1 || !pictures.every(isImageField)) throw badFormat('pictures once, after all columns');
+  const [images = null] = pictures.map((field, i) => imagesOfArrow(field, arrow.getChildAt(columns.length + i)));
   return makeTable(
     provenance,
-    fields.map((field, i) => columnOfArrow(field, Array.from(arrow.getChildAt(i) ?? []))),
+    columns.map((field, i) => columnOfArrow(field, Array.from(arrow.getChildAt(i) ?? []))),
+    images,
   );
 }
 
@@ -169,7 +179,7 @@ function columnOfArrow(field: Field, cells: readonly unknown[]): Column {
   if (DataType.isUtf8(type) && cells.every((cell) => cell === null || typeof cell === 'string')) {
     return { type: 'text', name, values: cells };
   }
-  throw badFormat('float64 and utf8 columns');
+  throw badFormat('float64 and utf8 columns, and pictures');
 }
 
 function badFormat(expected: string, cause?: unknown): WardroundError {

@@ -3,23 +3,32 @@ import type { StudyPlan, Training } from '@wardround/protocol/documents/study-pl
 import { WardroundError } from '@wardround/protocol/errors';
 import { requireSupportedFormats } from './export/formats.ts';
 import { requireSupportedMetrics } from './metrics.ts';
-import { taskOf } from './model-shape.ts';
-import { serverStrategy } from './strategies/of-plan.ts';
+import { layersOf, taskOf } from './model-shape.ts';
+import { updateRule } from './strategies/of-plan.ts';
 import { requireSupportedEncoding } from './update.ts';
 
 export type GradientDescent = Extract<Training, { method: 'gradientDescent' }>;
 export type LearningPlan = Pick<
   StudyPlan,
-  'cohort' | 'model' | 'initialWeights' | 'training' | 'strategy' | 'encoding' | 'evaluation' | 'release'
+  | 'cohort'
+  | 'encoding'
+  | 'evaluation'
+  | 'initialWeights'
+  | 'model'
+  | 'release'
+  | 'sites'
+  | 'strategy'
+  | 'training'
+  | 'weighting'
 >;
 
 /**
- * @throws WardroundError `model-unsupported`, `model-label`, `strategy-unsupported`, `training-unsupported`, `initial-weights-unsupported`,
- * `update-ring-unsupported`, `metric-unsupported`, `export-unsupported`, `standardise-unsupported`, `cohort-unsupported`
+ * @throws WardroundError `model-unsupported`, `model-label`, `strategy-*`, `personal-*`, `selecting-*`, `training-unsupported`, `initial-weights-unsupported`,
+ * `update-ring-unsupported`, `metric-unsupported`, `export-unsupported`, `standardise-unsupported`, `cohort-unsupported`, `model-image`
  */
 export function requireSupportedLearning(plan: LearningPlan): void {
   const task = taskOf(plan);
-  serverStrategy(plan.strategy);
+  updateRule(plan);
   requireGradientDescent(plan.training);
   requireSupportedEncoding(plan.encoding.update);
   requireSupportedMetrics(plan.evaluation.metrics, task);
@@ -30,7 +39,19 @@ export function requireSupportedLearning(plan: LearningPlan): void {
     });
   }
   if (plan.cohort.standardise === 'federated') throw unsupportedCohort('standardise-unsupported', 'cohort.standardise');
-  if (plan.cohort.source !== 'table') throw unsupportedCohort('cohort-unsupported', 'cohort.source');
+  requireImages(plan);
+}
+
+/** Pictures are a CNN's, each byte as 0 to 1; what another model would make of thousands of pixels, nobody asked for yet. */
+function requireImages(plan: LearningPlan): void {
+  const { cohort, model } = plan;
+  if (model.kind === 'cnn') layersOf(plan);
+  const pictures = cohort.features.filter(({ type }) => type === 'image').length;
+  const fits = cohort.source === 'images' ? pictures === 1 && cohort.features.length === 1 : pictures === 0;
+  if (!fits) throw unsupportedCohort('cohort-unsupported', 'cohort.features');
+  if (cohort.source !== 'images') return;
+  if (model.kind !== 'cnn') throw unsupportedCohort('cohort-unsupported', 'cohort.source');
+  if (cohort.standardise !== 'none') throw unsupportedCohort('standardise-unsupported', 'cohort.standardise');
 }
 
 /** @throws WardroundError `training-unsupported` */

@@ -32,6 +32,7 @@ describe('readCsv', () => {
         { type: 'text', name: 'zip', values: ['01234', '00042', '9'] },
         { type: 'text', name: 'note', values: ['a "b", c', null, 'x'] },
       ],
+      images: null,
     });
   });
 
@@ -57,6 +58,7 @@ describe('readCsv', () => {
         { type: 'number', name: 'age', values: [] },
         { type: 'number', name: 'b', values: [] },
       ],
+      images: null,
     });
   });
 

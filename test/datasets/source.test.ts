@@ -57,6 +57,7 @@ describe('importSource', () => {
         { type: 'number', name: 'age', values: [63] },
         { type: 'number', name: 'Geschlecht', values: [null] },
       ],
+      images: null,
     });
   });
 

@@ -34,7 +34,10 @@ export function addDataCommands(program: Command): void {
     .command('describe')
     .description('what a table holds: columns, missing cells, ranges. For the hospital itself: it shows values')
     .argument('[file]', 'a CSV file')
-    .option('--source <source>', 'instead of a file: uci:HOSPITAL:DIR or synthetic:HOSPITAL:SEED')
+    .option(
+      '--source <source>',
+      'instead of a file: images:DIR (pictures with an index.csv), uci:HOSPITAL:DIR or synthetic:HOSPITAL:SEED',
+    )
     .option(
       '--missing <text>',
       'a cell that means "missing" (may be repeated)',
@@ -78,11 +81,12 @@ function sourceOf(file: string | undefined, source: string | undefined, missing:
       ...(missing.length === 0 ? {} : { missing: [...missing] }),
     });
   const [kind, hospital, ...rest] = (source ?? '').split(':');
+  if (kind === 'images') return parseSource({ kind: 'images', directory: resolve([hospital, ...rest].join(':')) });
   if (kind === 'uci') return parseSource({ kind: 'uciHeartDisease', hospital, directory: resolve(rest.join(':')) });
   if (kind === 'synthetic')
     return parseSource({ kind: 'syntheticHeartDisease', hospital, seed: Number(rest.join(':')) });
   throw new WardroundError('source-invalid', 'not a data source', {
-    expected: 'uci:HOSPITAL:DIR or synthetic:HOSPITAL:SEED',
+    expected: 'images:DIR, uci:HOSPITAL:DIR or synthetic:HOSPITAL:SEED',
     got: source ?? '',
     where: '--source',
   });
@@ -100,6 +104,10 @@ function descriptionText({ provenance, rows, columns }: TableDescription): strin
 }
 
 function valuesOf(column: ColumnDescription): string {
+  if (column.type === 'image') {
+    const { height, width, channels, mean } = column;
+    return `${height} × ${width}, ${channels} channel${channels === 1 ? '' : 's'}, mean ${mean.toFixed(1)} of 255`;
+  }
   if (column.counts !== null) {
     return Object.entries(column.counts)
       .map(([value, rows]) => `${value}: ${rows}`)

@@ -3,10 +3,11 @@ import type { Tensor } from '@wardround/protocol/safetensors';
 import { WardroundError } from '@wardround/protocol/errors';
 import { inputCount } from '@wardround/protocol/input-columns';
 import { type ModelPlan, layersOf, taskOf } from '../model-shape.ts';
+import type { Features } from '../rounds/site-rows.ts';
 import type { Backend } from './backend.ts';
 import { forward } from './forward.ts';
 import { Parameters, valuesIn } from './parameters.ts';
-import { type Features, inputsOf } from './rows.ts';
+import { inputsOf } from './rows.ts';
 
 export interface PredictionJob {
   readonly backend: Backend;

@@ -1,9 +1,7 @@
 // The few rows that one step sees, as tensors: what the backend holds of a site's data is a batch, never the cohort.
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import type { Features } from '../rounds/site-rows.ts';
 import type { Tf } from './backend.ts';
-
-/** Row-major, rows × the cohort's input columns. Bytes are an image's: a model sees 0 to 255 as 0 to 1. */
-export type Features = Float32Array | Float64Array | Uint8Array;
 
 const largestByte = 255;
 

@@ -7,13 +7,14 @@ import type { Tensor } from '@wardround/protocol/safetensors';
 import { batchesOfRound } from '../batches.ts';
 import { taskOf } from '../model-shape.ts';
 import { type GradientDescent, requireGradientDescent } from '../supported.ts';
+import type { Features } from '../rounds/site-rows.ts';
 import type { Float32Tensor } from '../tensor-view.ts';
 import type { Backend } from './backend.ts';
 import { forward } from './forward.ts';
 import { type ObjectiveParts, objective } from './objective.ts';
 import { type LocalOptimizer, localOptimizer } from './optimizer.ts';
 import { Parameters, valuesIn } from './parameters.ts';
-import { type Features, inputsOf, labelsOf } from './rows.ts';
+import { inputsOf, labelsOf } from './rows.ts';
 
 /** Row-major features (rows × the cohort's input columns) and one label a row. They stay where they are: the backend sees a batch at a time. */
 export interface TrainingRows {

@@ -2,23 +2,34 @@
 import type { Cohort, Feature } from '../documents/cohort.ts';
 import { PlanInvalidError, type PlanProblem } from './problems.ts';
 import type { CohortSource, FeatureSource, LabelSource, SplitSource } from './source.ts';
+import type { ModelSource } from './source-learning.ts';
 import { defaultSeed } from './fill-learning.ts';
 
 type Missing = Feature['missing'];
 
-/** @throws PlanInvalidError where a label or a split is of no sort, or of two */
-export function fillCohort(source: CohortSource): Cohort {
+/** @throws PlanInvalidError where features are left out of a table, and where a label or a split is of no sort, or of two */
+export function fillCohort(source: CohortSource, model: ModelSource): Cohort {
   const missing = source.missing ?? 'refuse';
+  const images = source.source === 'images';
   return {
     population: source.population ?? 'site',
     source: source.source ?? 'table',
     minimumRows: source.minimumRows ?? 30,
     minimumEvents: source.minimumEvents ?? 0,
-    features: Object.entries(source.features).map(([name, feature]) => fillFeature(name, feature, missing)),
+    features: fillFeatures(source, model),
     label: fillLabel(source.label, missing),
-    standardise: source.standardise ?? 'perSite',
+    standardise: source.standardise ?? (images ? 'none' : 'perSite'),
     split: fillSplit(source.split ?? {}),
   };
+}
+
+/** An image cohort has one feature, its picture; the size stands with the model that is made for it. */
+function fillFeatures({ source, features, missing = 'refuse' }: CohortSource, model: ModelSource): Feature[] {
+  if (features === undefined && source === 'images' && model.kind === 'cnn') {
+    return [{ type: 'image', name: 'image', ...model.image, missing: 'refuse' }];
+  }
+  const entries = Object.entries(required(features, ['cohort', 'features']));
+  return entries.map(([name, feature]) => fillFeature(name, feature, missing));
 }
 
 function fillFeature(name: string, source: FeatureSource, missing: Missing): Feature {

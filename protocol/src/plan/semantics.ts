@@ -1,5 +1,6 @@
 // What a well-formed plan may still get wrong: values that contradict each other, and what this version cannot do.
 import { leastContributors, quorum } from '../quorum.ts';
+import { imageProblems } from './image-problems.ts';
 import type { PlanProblem } from './problems.ts';
 import { strategyProblems } from './strategy-problems.ts';
 import { treesProblems } from './trees-semantics.ts';
@@ -14,6 +15,7 @@ export function contradictions(
     ...rosterProblems(plan, colludingSites),
     ...releaseProblems(plan, colludingSites),
     ...columnProblems(plan),
+    ...imageProblems(plan),
     ...labelProblems(plan),
     ...strategyProblems(plan, colludingSites),
     ...maskingProblems(plan),

@@ -77,7 +77,8 @@ const cohortSource = section({
   missing: missing.optional(),
   features: z
     .record(fieldNameSchema, featureSource)
-    .refine((features) => Object.keys(features).length > 0, 'expected at least one feature'),
+    .refine((features) => Object.keys(features).length > 0, 'expected at least one feature')
+    .optional(),
   label: labelSource,
   standardise: oneOf('perSite', 'federated', 'none').optional(),
   split: splitSource.optional(),

@@ -2,8 +2,19 @@
 import type { PlanProblem } from './problems.ts';
 import type { UnboundPlan } from './unbound-plan.ts';
 
-const models: readonly string[] = ['logisticRegression', 'linearRegression', 'mlp'];
-const strategies: readonly string[] = ['fedAvg', 'fedProx', 'fedAvgM', 'fedAdam', 'fedYogi', 'fedAdagrad'];
+const models: readonly string[] = ['logisticRegression', 'linearRegression', 'mlp', 'cnn'];
+const strategies: readonly string[] = [
+  'fedAvg',
+  'fedProx',
+  'scaffold',
+  'fedAvgM',
+  'fedAdam',
+  'fedYogi',
+  'fedAdagrad',
+  'fedNova',
+  'fedBn',
+  'selectingRule',
+];
 
 interface Limit {
   readonly path: readonly (string | number)[];
@@ -90,14 +101,6 @@ function learningLimits({ model, strategy, training, initialWeights, cohort, wei
       what: 'standardisation by federated statistics',
       got: cohort.standardise,
       instead: 'perSite or none',
-    },
-    {
-      path: ['cohort', 'source'],
-      code: 'source',
-      beyond: cohort.source === 'images',
-      what: 'image cohorts',
-      got: cohort.source,
-      instead: 'table',
     },
     {
       path: ['weighting'],

@@ -29,7 +29,7 @@ export function fillPlan(source: PlanSource): UnboundPlan {
     purpose: source.purpose,
     expires: source.expires,
     predecessor: source.predecessor ?? null,
-    cohort: fillCohort(source.cohort),
+    cohort: fillCohort(source.cohort, source.model),
     model: fillModel(source.model),
     initialWeights: fillInitialWeights(source),
     training: fillTraining(source.training),

@@ -6,14 +6,13 @@ import { WardroundError } from '@wardround/protocol/errors';
 
 /** The importer starts in another root, so its paths are absolute. */
 export const sourceSchema = anySourceSchema.superRefine((source, context) => {
-  for (const path of sourcePaths(source)) {
+  for (const [key, path] of Object.entries(pathsByKey(source))) {
     if (path.startsWith('/')) continue;
-    const key = source.kind === 'csv' ? 'path' : 'directory';
     context.addIssue({ code: 'custom', path: [key], message: 'expected an absolute path' });
   }
 });
 
-const expected = `csv:PATH, uci:HOSPITAL:DIR or synthetic:HOSPITAL:SEED, where HOSPITAL is ${hospitals.join(', ')}`;
+const expected = `csv:PATH, images:DIR, uci:HOSPITAL:DIR or synthetic:HOSPITAL:SEED, where HOSPITAL is ${hospitals.join(', ')}`;
 
 /** The abbreviation of the command line; relative paths are made absolute. @throws WardroundError `source-invalid` */
 export function parseSource(text: string): Source {
@@ -24,13 +23,20 @@ export function parseSource(text: string): Source {
 
 /** The only paths outside our own code that reading the source takes. */
 export function sourcePaths(source: Source): readonly string[] {
+  return Object.values(pathsByKey(source));
+}
+
+function pathsByKey(source: Source): Readonly<Record<string, string>> {
   switch (source.kind) {
     case 'csv':
-      return [source.path];
+      return { path: source.path };
+    case 'rawImages':
+      return { images: source.images, labels: source.labels };
+    case 'images':
     case 'uciHeartDisease':
-      return [source.directory];
+      return { directory: source.directory };
     case 'syntheticHeartDisease':
-      return [];
+      return {};
   }
 }
 
@@ -40,6 +46,8 @@ function abbreviated(text: string): unknown {
   switch (kind) {
     case 'csv':
       return first === '' ? null : { kind: 'csv', path: resolve(text.slice('csv:'.length)) };
+    case 'images':
+      return first === '' ? null : { kind: 'images', directory: resolve(text.slice('images:'.length)) };
     case 'uci':
       return last === '' ? null : { kind: 'uciHeartDisease', hospital: first, directory: resolve(last) };
     case 'synthetic':

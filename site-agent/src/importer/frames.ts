@@ -6,7 +6,7 @@ import { sourceSchema } from '../config/source.ts';
 export const importRequestSchema = z.strictObject({ source: sourceSchema, snapshots: z.string().min(1) });
 export type ImportRequest = z.infer<typeof importRequestSchema>;
 
-const columnSchema = z.strictObject({ name: z.string().max(256), type: z.enum(['number', 'text']) });
+const columnSchema = z.strictObject({ name: z.string().max(256), type: z.enum(['number', 'text', 'image']) });
 
 /** A frozen snapshot, without any of its rows. */
 export const importedSnapshotSchema = z.strictObject({

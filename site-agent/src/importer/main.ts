@@ -9,7 +9,8 @@ async function answer(): Promise<ImportAnswer> {
   try {
     const { source, snapshots } = importRequestSchema.parse(parseLimitedJson(await buffer(process.stdin)));
     const { digest, table } = await importSource(source, snapshots);
-    const columns = table.columns.map(({ name, type }) => ({ name, type }));
+    const images = table.images === null ? [] : [{ name: table.images.name, type: 'image' as const }];
+    const columns = [...table.columns.map(({ name, type }) => ({ name, type })), ...images];
     return { imported: { digest, rows: table.rows, columns, provenance: table.provenance } };
   } catch (error) {
     // For the person who typed the command, at the site: it may quote a cell, and goes nowhere else.
