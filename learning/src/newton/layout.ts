@@ -75,7 +75,8 @@ export function decodeSums(sums: readonly BigInt64Array[], { tensors }: NewtonLa
         action: 'stop',
       });
     }
-    return Float64Array.from(sum, (value) => Number(value) * exactStep(stepLog2));
+    const step = exactStep(stepLog2);
+    return Float64Array.from(sum, (value) => Number(value) * step);
   });
   const none = new Float64Array(0);
   return {

@@ -1,7 +1,7 @@
 // What Newton's method can do of a plan: three models with one column of coefficients, their parameters in one order, zeros to start from.
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
-import { inputColumns } from '@wardround/protocol/input-columns';
+import { inputColumns, inputCount } from '@wardround/protocol/input-columns';
 import type { NamedShape } from '../tensor-view.ts';
 
 export type NewtonPlan = Pick<
@@ -40,7 +40,7 @@ const labelOf = {
  * against the mean).
  *
  * @throws WardroundError `model-unsupported`, `model-label`, `training-unsupported` (Newton is both training and strategy),
- * `newton-initial-weights`, `newton-too-wide`, `cox-stratify`
+ * `newton-initial-weights`, `newton-images`, `newton-too-wide`, `cox-stratify`
  */
 export function newtonProblem(plan: NewtonPlan): NewtonProblem {
   const model = requireModel(plan);
@@ -123,21 +123,16 @@ function requireNewton({ training, strategy, initialWeights }: NewtonPlan): numb
   return Number(training.tolerance);
 }
 
-/** Counted without making the columns: an image has too many to list before they are refused. */
 function countInputs({ cohort }: NewtonPlan): number {
-  const counts = cohort.features.map((feature) => {
-    switch (feature.type) {
-      case 'number':
-        return 1;
-      case 'code':
-        return feature.codes.length - (feature.encode === 'oneHotDropFirst' ? 1 : 0);
-      default:
-        return mostParameters + 1;
-    }
-  });
-  const inputs = counts.reduce((sum, count) => sum + count, 0);
-  if (inputs > mostParameters) throw tooWide(inputs);
-  return inputs;
+  const image = cohort.features.find(({ type }) => type === 'image');
+  if (image !== undefined) {
+    throw new WardroundError('newton-images', "Newton's method takes columns of a table, not pictures", {
+      expected: 'numbers and codes',
+      got: image.name,
+      where: 'cohort.features',
+    });
+  }
+  return inputCount(cohort);
 }
 
 function tooWide(parameters: number): WardroundError {
@@ -145,6 +140,5 @@ function tooWide(parameters: number): WardroundError {
     expected: `at most ${mostParameters}`,
     got: String(parameters),
     where: 'cohort.features',
-    action: 'fix',
   });
 }

@@ -44,6 +44,17 @@ describe('newtonProblem', () => {
       { ...logistic, initialWeights: { method: 'importedWeights', digest: 'a'.repeat(64) } },
       'newton-initial-weights',
     ],
+    [
+      'pictures',
+      {
+        ...logistic,
+        cohort: {
+          ...logistic.cohort,
+          features: [{ type: 'image', name: 'x', height: 8, width: 8, channels: 1, missing: 'refuse' }],
+        },
+      },
+      'newton-images',
+    ],
     ['1,024 columns and an intercept', { ...logistic, cohort: cohortOf(features(1024)) }, 'newton-too-wide'],
     ['1,025 columns', { ...cox, cohort: cohortOf(features(1025), 'survival') }, 'newton-too-wide'],
   ];
