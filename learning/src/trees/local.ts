@@ -3,12 +3,13 @@ import { WardroundError } from '@wardround/protocol/errors';
 import { inputCount } from '@wardround/protocol/input-columns';
 import type { Checkpoint } from '../checkpoint.ts';
 import type { Rows } from '../rounds/site-rows.ts';
-import { type Edges, binOf } from './bins.ts';
+import type { Edges } from './bins.ts';
 import { edgesOfStudy } from './edges.ts';
 import { type HistogramLayout, histogramLayout, treeRound } from './layout.ts';
 import { type TreesLoss, lossOf, maxRows } from './loss.ts';
+import { type OccupiedCells, occupiedCells } from './occupied-cells.ts';
 import { type Forest, type TreesPlan, readForest, treesModelOf } from './shape.ts';
-import { SumsOfRows } from './sums-of-rows.ts';
+import { SumsOfRows, valuesOf } from './sums-of-rows.ts';
 
 export interface TreesRequest {
   readonly plan: TreesPlan;
@@ -19,10 +20,9 @@ export interface TreesRequest {
   readonly data: Rows;
 }
 
-/** Rows as the trees see them. Not standardised, row-major. */
+/** Rows as the trees see them. */
 interface PreparedRows {
-  readonly values: Float32Array<ArrayBuffer>;
-  readonly bins: Uint8Array<ArrayBuffer>;
+  readonly occupied: OccupiedCells;
   readonly targets: Float64Array<ArrayBuffer>;
   readonly sums: SumsOfRows;
 }
@@ -54,33 +54,33 @@ export function treesContribution({
   const forest = readForest(plan, base.model);
   const edges = edgesOfStudy(plan, base.state);
   requireData(plan, data);
-  const rows = prepare({ plan, data, edges, loss });
   const layout = histogramLayout(plan.cohort, model, level);
+  const rows = prepare({ plan, data, edges, loss, layout });
   return histograms({ rows, forest, loss, layout, tree, level });
 }
 
-function prepare({
-  plan,
-  data,
-  edges,
-  loss,
-}: {
-  plan: TreesPlan;
-  data: Rows;
-  edges: Edges;
-  loss: TreesLoss;
-}): PreparedRows {
-  const key = JSON.stringify([loss.stepLog2, plan.cohort.label, edges.map((column) => [...column])]);
+interface Preparation {
+  readonly plan: TreesPlan;
+  readonly data: Rows;
+  readonly edges: Edges;
+  readonly loss: TreesLoss;
+  readonly layout: HistogramLayout;
+}
+
+function prepare({ plan, data, edges, loss, layout }: Preparation): PreparedRows {
+  const key = JSON.stringify([
+    loss.stepLog2,
+    plan.cohort.label,
+    edges.map((column) => [...column]),
+    [...layout.offsets],
+  ]);
   const known = prepared.get(data.features);
   if (known?.key === key && known.labels === data.labels) return known.rows;
-  const values = Float32Array.from(data.features);
-  const columns = edges.length;
-  const noEdges = new Float32Array(0);
+  const values = valuesOf(data.features);
   const rows = {
-    values,
-    bins: Uint8Array.from(values, (value, i) => binOf(edges[i % columns] ?? noEdges, value)),
+    occupied: occupiedCells(values, edges, layout.offsets),
     targets: Float64Array.from(data.labels, loss.target),
-    sums: new SumsOfRows(values, columns),
+    sums: new SumsOfRows(values, edges.length),
   };
   prepared.set(data.features, { key, labels: data.labels, rows });
   return rows;
@@ -95,27 +95,62 @@ interface Job {
   readonly level: number;
 }
 
-/** In doubles, which hold these integers exactly: at most 2²⁴ rows of at most 2²⁹ steps. */
-function histograms({ rows, forest, loss, layout, tree, level }: Job): readonly BigInt64Array<ArrayBuffer>[] {
-  const { nodes, width, offsets } = layout;
-  const gradient = new Float64Array(nodes * width);
-  const hessian = new Float64Array(nodes * width);
-  const count = new Float64Array(nodes * width);
-  const sums = rows.sums.after(forest, tree);
-  const columns = offsets.length - 1;
-  for (let row = 0; row < sums.length; row += 1) {
-    const sum = sums[row] ?? 0;
-    const g = loss.gradient(loss.answer(sum), rows.targets[row] ?? 0);
-    const h = loss.hessian(sum);
-    const start = width * rows.sums.nodeOf(row, { forest, tree, level });
-    for (let column = 0; column < columns; column += 1) {
-      const cell = start + (offsets[column] ?? 0) + (rows.bins[row * columns + column] ?? 0);
-      gradient[cell] = (gradient[cell] ?? 0) + g;
-      hessian[cell] = (hessian[cell] ?? 0) + h;
-      count[cell] = (count[cell] ?? 0) + 1;
+/** Of each cell, side by side: gradient, Hessian, count. */
+const parts = [0, 1, 2] as const;
+
+/** Added up in doubles, which hold these integers exactly: at most 2²⁴ rows of at most 2²⁹ steps. */
+function histograms(job: Job): readonly BigInt64Array<ArrayBuffer>[] {
+  const { nodes, width } = job.layout;
+  const cells = new Float64Array(parts.length * nodes * width);
+  const totals = addRows(cells, job);
+  for (let node = 0; node < nodes; node += 1) fillFirstBins(cells, { node, totals, layout: job.layout });
+  return parts.map((part) =>
+    BigInt64Array.from({ length: nodes * width }, (_, cell) => BigInt(cells[parts.length * cell + part] ?? 0)),
+  );
+}
+
+/** @returns the nodes' totals; the first bin of every column is still to be filled */
+function addRows(
+  cells: Float64Array,
+  { rows: { occupied, targets, sums }, forest, loss, layout: { nodes, width }, tree, level }: Job,
+): Float64Array {
+  const totals = new Float64Array(parts.length * nodes);
+  const place = { forest, tree, level };
+  const own = Float64Array.of(0, 0, 1);
+  sums.after(forest, tree).forEach((sum, row) => {
+    const node = sums.nodeOf(row, place);
+    own[0] = loss.gradient(loss.answer(sum), targets[row] ?? 0);
+    own[1] = loss.hessian(sum);
+    addTo(totals, node, own);
+    const end = occupied.starts[row + 1] ?? 0;
+    for (let i = occupied.starts[row] ?? 0; i < end; i += 1) addTo(cells, node * width + (occupied.cells[i] ?? 0), own);
+  });
+  return totals;
+}
+
+/** @param own of one row: gradient, Hessian, 1 */
+function addTo(cells: Float64Array, cell: number, own: Float64Array): void {
+  const at = parts.length * cell;
+  cells[at] = (cells[at] ?? 0) + (own[0] ?? 0);
+  cells[at + 1] = (cells[at + 1] ?? 0) + (own[1] ?? 0);
+  cells[at + 2] = (cells[at + 2] ?? 0) + (own[2] ?? 0);
+}
+
+/** What is in no other bin of a column is in its first. */
+function fillFirstBins(
+  cells: Float64Array,
+  { node, totals, layout }: { node: number; totals: Float64Array; layout: HistogramLayout },
+): void {
+  const { width, offsets } = layout;
+  for (let column = 0; column + 1 < offsets.length; column += 1) {
+    const first = node * width + (offsets[column] ?? 0);
+    const end = node * width + (offsets[column + 1] ?? 0);
+    for (const part of parts) {
+      let rest = totals[parts.length * node + part] ?? 0;
+      for (let cell = first + 1; cell < end; cell += 1) rest -= cells[parts.length * cell + part] ?? 0;
+      cells[parts.length * first + part] = rest;
     }
   }
-  return [gradient, hessian, count].map((cells) => BigInt64Array.from(cells, BigInt));
 }
 
 function requireData(plan: TreesPlan, { rows, features, labels }: Rows): void {

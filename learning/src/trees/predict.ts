@@ -2,15 +2,16 @@
 import { WardroundError } from '@wardround/protocol/errors';
 import { inputCount } from '@wardround/protocol/input-columns';
 import type { Tensor } from '@wardround/protocol/safetensors';
+import type { Rows } from '../rounds/site-rows.ts';
 import { logistic } from './exact-logistic.ts';
 import { type TreesPlan, readForest } from './shape.ts';
-import { SumsOfRows } from './sums-of-rows.ts';
+import { SumsOfRows, valuesOf } from './sums-of-rows.ts';
 
 export interface TreesPrediction {
   readonly plan: Pick<TreesPlan, 'cohort' | 'model'>;
   readonly model: readonly Tensor[];
   /** Row-major, rows × the cohort's input columns, not standardised. */
-  readonly features: Float32Array | Float64Array;
+  readonly features: Rows['features'];
 }
 
 /** One answer a row. @throws WardroundError `prediction-data`, `tensors-mismatch`, `model-unsupported`, `trees-*` */
@@ -22,6 +23,6 @@ export function predictTrees({ plan, model, features }: TreesPrediction): Float6
     });
   }
   const forest = readForest(plan, model);
-  const sums = new SumsOfRows(Float32Array.from(features), columns).after(forest, forest.trees);
+  const sums = new SumsOfRows(valuesOf(features), columns).after(forest, forest.trees);
   return Float64Array.from(sums, plan.cohort.label.type === 'binary' ? logistic : (sum) => sum);
 }

@@ -1,5 +1,13 @@
 // What a forest says of rows: which node each row stands in, and its sum over the trees that have grown. Doubles, trees in their order.
+import type { Rows } from '../rounds/site-rows.ts';
 import { type Forest, noSplit } from './shape.ts';
+
+/** Features as trees compare them: float32, a picture's bytes as 0 to 1. */
+export function valuesOf(features: Rows['features']): Float32Array<ArrayBuffer> {
+  return features instanceof Uint8Array
+    ? Float32Array.from(features, (value) => value / 255)
+    : Float32Array.from(features);
+}
 
 export interface Place {
   readonly forest: Forest;

@@ -59,7 +59,7 @@ export function treesPlan(parts: TreesPlanParts = {}): TreesPlan {
 }
 
 /** Rows of age, three one-hot columns and a label. */
-export function rowsOf(rows: readonly (readonly number[])[]): Rows {
+export function rowsOf(rows: readonly (readonly number[])[]): Rows & { readonly features: Float64Array } {
   return {
     rows: rows.length,
     features: Float64Array.from(rows.flatMap((row) => row.slice(0, -1))),
