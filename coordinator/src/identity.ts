@@ -38,6 +38,7 @@ const aggregatorKinds: ReadonlySet<DocumentKind> = new Set([
   'ContributionRefusal',
   'RoundReceipt',
   'SealedModel',
+  'RoundResult',
   'StudyStop',
   'EnclaveRelease',
   'ReleaseRevocation',

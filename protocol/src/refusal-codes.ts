@@ -20,6 +20,7 @@ export const contributionRefusalCodes = [
   'contribution-chunks',
   'contribution-sealing',
   'contribution-norm',
+  'contribution-range',
   'contribution-checkpoint',
 ] as const;
 export type ContributionRefusalCode = (typeof contributionRefusalCodes)[number];

@@ -18,6 +18,11 @@ export type Stage =
   /** The global model on every site's test rows, pooled. */
   | { readonly task: 'evaluation'; readonly trainingRound: number; readonly final: boolean };
 
+/** The tasks whose rounds release a result to everybody, and leave the model as it is. */
+export function releasesResult(task: string): task is 'statistics' | 'evaluation' {
+  return task === 'statistics' || task === 'evaluation';
+}
+
 /** Whether the study begins with a round of statistics: asked for, or needed to standardise or to weigh classes. */
 export function beginsWithStatistics({ cohort, statistics, training }: ScheduledPlan): boolean {
   return (
@@ -57,6 +62,16 @@ export function stageOf(plan: ScheduledPlan, round: number): Stage {
   return isEvaluation
     ? { task: 'evaluation', trainingRound: blocks * everyRounds, final: false }
     : training(plan, place - blocks);
+}
+
+/** The first and the last of every sort of round that the plan schedules: what can carry out these can carry out all. */
+export function boundingStages(plan: ScheduledPlan): readonly Stage[] {
+  const last = lastRound(plan);
+  const firstTraining = roundsBeforeTraining(plan) + 1;
+  const lastTraining = evaluatesAtEnd(plan) ? last - 1 : last;
+  const between = evaluationsBefore(plan, plan.rounds) > 0 ? [firstTraining + plan.evaluation.everyRounds] : [];
+  const rounds = new Set([1, firstTraining, ...between, lastTraining, last]);
+  return [...rounds].toSorted((a, b) => a - b).map((round) => stageOf(plan, round));
 }
 
 function training(plan: ScheduledPlan, trainingRound: number): Stage {

@@ -2,6 +2,7 @@
 import type { DocumentKind } from './documents/registry.ts';
 import type { StudyPlan } from './documents/study-plan.ts';
 import { WardroundError } from './errors.ts';
+import { lastRound, type ScheduledPlan } from './schedule.ts';
 
 /** Sessions that began anew, statuses, evidence that grew old: none of it is counted by the plan. */
 const unplanned = 1000;
@@ -14,8 +15,8 @@ export class SiteBudget {
   readonly #records = new Map<string, number>();
   readonly #characters = new Map<string, number>();
 
-  constructor({ rounds, sites }: Pick<StudyPlan, 'rounds' | 'sites'>) {
-    this.#most = unplanned + perAttempt * rounds * sites.maxAttempts;
+  constructor(plan: ScheduledPlan & Pick<StudyPlan, 'sites'>) {
+    this.#most = unplanned + perAttempt * lastRound(plan) * plan.sites.maxAttempts;
   }
 
   /** @throws WardroundError `record-flood` where the site has as many of that kind, or as many characters, as any honest one could */

@@ -34,6 +34,7 @@ const enclaveKinds: ReadonlySet<DocumentKind> = new Set([
   'ContributionRefusal',
   'RoundReceipt',
   'SealedModel',
+  'RoundResult',
   'StudyStop',
 ]);
 

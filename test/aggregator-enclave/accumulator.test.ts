@@ -93,6 +93,7 @@ describe('the accumulator', () => {
     ['a place behind the end', { tensor: 0, start: 4, values: new Int32Array(1) }, 1],
     ['a run over the end', { tensor: 0, start: 2, values: new Int32Array(3) }, 1],
     ['a place before the start', { tensor: 0, start: -1, values: new Int32Array(1) }, 1],
+    ['a 64-bit run over the end', { tensor: 0, start: 3, values: new BigInt64Array(2) }, 1],
     ['a weight of 0', { tensor: 0, start: 0, values: new Int32Array(1) }, 0],
     ['a weight of 2^31', { tensor: 0, start: 0, values: new Int32Array(1) }, 2 ** 31],
     ['half a weight', { tensor: 0, start: 0, values: new Int32Array(1) }, 0.5],
@@ -102,6 +103,48 @@ describe('the accumulator', () => {
 
   it('refuses a model beyond its memory before it asks for any', () => {
     expect(() => new Accumulator([2 ** 29])).toThrow(expect.objectContaining({ code: 'accumulator-too-large' }));
+  });
+
+  it('sums weighted 64-bit integers modulo 2^64, and takes them back to the bit, whatever wrapped between', () => {
+    const int64 = fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), fc.constantFrom(-(2n ** 63n), -1n));
+    const long = fc.record({ values: fc.array(int64, { minLength: 7, maxLength: 7 }), weight });
+    fc.assert(
+      fc.property(fc.array(long, { minLength: 2, maxLength: 5 }), (updates) => {
+        const accumulator = new Accumulator([3, 7]);
+        const run = (values: readonly bigint[]): { tensor: number; start: number; values: BigInt64Array } => ({
+          tensor: 1,
+          start: 0,
+          values: BigInt64Array.from(values),
+        });
+        for (const { values, weight: by } of updates) accumulator.add(run(values), by);
+        const sumOf = (list: typeof updates): bigint[] =>
+          Array.from({ length: 7 }, (_, i) =>
+            BigInt.asIntN(
+              64,
+              list.reduce((sum, { values, weight: by }) => sum + BigInt(by) * (values[i] ?? 0n), 0n),
+            ),
+          );
+        expect([...(accumulator.sums()[1] ?? [])]).toEqual(sumOf(updates));
+        const [first, ...rest] = updates;
+        if (first !== undefined) accumulator.subtract(run(first.values), first.weight);
+        expect([...(accumulator.sums()[1] ?? [])]).toEqual(sumOf(rest));
+        expect([...(accumulator.sums()[0] ?? [])]).toEqual([0n, 0n, 0n]);
+      }),
+    );
+  });
+
+  it('begins a round of other tensors with zeros, in more memory where it needs more', () => {
+    const accumulator = new Accumulator([]);
+    for (const lengths of [[2, 3], [2 ** 20], [1], [2 ** 19, 2 ** 19]]) {
+      accumulator.begin(lengths);
+      expect(accumulator.sums().map((sums) => sums.length)).toEqual(lengths);
+      expect(accumulator.sums().every((sums) => sums.every((sum) => sum === 0n))).toBe(true);
+      lengths.forEach((length, tensor) =>
+        accumulator.add({ tensor, start: 0, values: new Int32Array(length).fill(-1) }, 2),
+      );
+      expect(accumulator.sums().every((sums) => sums.every((sum) => sum === -2n))).toBe(true);
+    }
+    expect(() => accumulator.begin([2 ** 29])).toThrow(expect.objectContaining({ code: 'accumulator-too-large' }));
   });
 
   it('begins anew when cleared', () => {

@@ -301,9 +301,12 @@ describe('the enclave works only', () => {
         },
       },
     ],
-    ['statistics', 'plan-unsupported', { statistics: ['counts' as const] }],
-    ['a strategy of a later version', 'strategy-unsupported', { strategy: { name: 'fedNova' as const } }],
     ['too few contributors', 'plan-minimum', { sites: { minimum: 2 } }],
+    [
+      'Multi-Krum among too few contributors',
+      'plan-minimum',
+      { strategy: { name: 'selectingRule' as const, rule: { kind: 'multiKrum' as const, select: 1 } } },
+    ],
     ['a roster with foreign keys', 'plan-roster', { sites: { roster: [{ name: 'a', agent: 'f0'.repeat(32) }] } }],
   ])('not on a plan that asks for %s: %s', async (_, code, change) => {
     const world = await World.create({

@@ -12,6 +12,7 @@ import type { Relay } from '@wardround/protocol/relay-port';
 import { contributionInfo } from '@wardround/protocol/seal-context';
 import { sealStream } from '@wardround/protocol/sealed-stream';
 import { defaultChunkSize, sealedSize, tagLength } from '@wardround/protocol/stream-chunks';
+import type { RoundTask } from '@wardround/learning/rounds/round-task';
 import type { Accumulator } from '../../aggregator-enclave/src/enclave/accumulator.ts';
 import { AdmittedHeader, type Expectation } from '../../aggregator-enclave/src/enclave/admission.ts';
 import { AccumulatedContribution, type Intake } from '../../aggregator-enclave/src/enclave/intake.ts';
@@ -161,7 +162,17 @@ export function intakeOf(
     store,
     spool = noSpool,
     normBound = '1000000',
-  }: { accumulator: Accumulator; store: Store; spool?: ChunkSpool; normBound?: string },
+    limits,
+    reads = 'sums',
+  }: {
+    accumulator: Accumulator;
+    store: Store;
+    spool?: ChunkSpool;
+    normBound?: string;
+    /** Instead of one norm over all tensors. */
+    limits?: RoundTask['limits'];
+    reads?: RoundTask['reads'];
+  },
 ): Intake {
   const relay: Relay = {
     board: {
@@ -191,10 +202,12 @@ export function intakeOf(
     },
     accumulator,
     roundKey: bench.roundKey,
-    tensors: bench.tensors,
+    task: {
+      tensors: bench.tensors,
+      limits: limits ?? bench.tensors.map(() => ({ kind: 'norm', group: 'update', bound: normBound })),
+      reads,
+    },
     paddingBytes: bench.paddingBytes,
-    normBound,
-    stepLog2: -24,
     deadline: new Date('2030-01-01T00:00:00.000Z'),
     breathe: async () => await Promise.resolve(),
   };

@@ -3,12 +3,50 @@ import { describe, expect, it } from 'vitest';
 import { toHex, sha256 } from '@wardround/protocol/bytes';
 import { Accumulator } from '../../aggregator-enclave/src/enclave/accumulator.ts';
 import { flipBit } from '../fakes/bytes.ts';
-import { bitsOf, createBench, intakeOf, lengthsOf, MemoryStore, payloadOf, sealFor, take } from './intake-bench.ts';
+import type { Payload } from '@wardround/protocol/payload';
+import type { TensorLimit } from '@wardround/learning/rounds/round-task';
+import {
+  type Bench,
+  bitsOf,
+  createBench,
+  intakeOf,
+  lengthsOf,
+  MemoryStore,
+  payloadOf,
+  sealFor,
+  take,
+} from './intake-bench.ts';
 import { MemorySpool } from './world.ts';
 
 /** Five sealed chunks, the last one short. */
 const coordinates = 4.5 * 2 ** 18;
 const chunkCount = 5;
+
+const range = (least: bigint, most: bigint): TensorLimit => ({ kind: 'range', least, most });
+
+/** The bench's tensors as those of Newton's method are: the long one 64-bit and weighed, the short one summed as it comes. */
+function longBench(bench: Bench): Bench {
+  const [long, short] = bench.tensors;
+  if (long === undefined || short === undefined) throw new Error('no tensors');
+  return {
+    ...bench,
+    tensors: [
+      { ...long, ring: 'int64' },
+      { ...short, weighting: 'none' },
+    ],
+  };
+}
+
+function longPayload(bench: Bench, seed: number): Payload {
+  const [first, ...others] = payloadOf(bench, seed).tensors;
+  if (first === undefined) throw new Error('no tensors');
+  const values = BigInt64Array.from(bigints(first.values));
+  const rest = others.map(({ header }) => ({ header, values: Int32Array.of(seed % 2) }));
+  return { tensors: [{ header: first.header, values }, ...rest], secret: new Uint8Array(32).fill(seed) };
+}
+
+const bigints = (values: Int32Array | BigInt64Array = new Int32Array()): bigint[] =>
+  Array.from({ length: values.length }, (_, i) => BigInt(values[i] ?? 0));
 
 const fingerprint = (accumulator: Accumulator): string => toHex(sha256(bitsOf(accumulator)));
 
@@ -67,6 +105,68 @@ describe('a contribution of several chunks', () => {
       code: 'contribution-norm',
     });
     expect(fingerprint(accumulator)).toBe(before);
+  });
+
+  it('leaves no trace when one integer in its middle is out of range, and the sums are the others’ alone', async () => {
+    const bench = longBench(await createBench(coordinates));
+    const accumulator = new Accumulator(lengthsOf(bench));
+    const store = new MemoryStore();
+    const limits = [range(-5000n, 5000n), range(0n, 1n)];
+    const intake = intakeOf(bench, { accumulator, store, limits });
+    await take(await sealFor(bench, { site: 'a', payload: longPayload(bench, 1), store }), intake);
+    const before = fingerprint(accumulator);
+    for (const [at, value] of [
+      [coordinates - 2, 5001n],
+      [coordinates / 2, -5001n],
+      [0, 2n ** 62n],
+    ] as const) {
+      const payload = longPayload(bench, 2);
+      const [first] = payload.tensors;
+      if (first?.values instanceof BigInt64Array) first.values[at] = value;
+      const bad = await sealFor(bench, { site: 'b', payload, store });
+      await expect(take(bad, intake)).rejects.toMatchObject({ code: 'contribution-range' });
+      expect(fingerprint(accumulator)).toBe(before);
+    }
+    const both = new Accumulator(lengthsOf(bench));
+    const other = intakeOf(bench, { accumulator: both, store, limits });
+    await take(await sealFor(bench, { site: 'a', payload: longPayload(bench, 1), store }), other);
+    expect(fingerprint(both)).toBe(before);
+  });
+
+  it('is weighed only where its tensor is weighed by the enclave', async () => {
+    const bench = longBench(await createBench(1000));
+    const accumulator = new Accumulator(lengthsOf(bench));
+    const store = new MemoryStore();
+    const payload = longPayload(bench, 1);
+    const limits = [range(-5000n, 5000n), range(0n, 1n)];
+    await take(await sealFor(bench, { site: 'b', payload, store }), intakeOf(bench, { accumulator, store, limits }));
+    const [weighed, plain] = accumulator.sums();
+    const [long, short] = payload.tensors;
+    expect([...(weighed ?? [])]).toEqual(bigints(long?.values).map((value) => 11n * value));
+    expect([...(plain ?? [])]).toEqual(bigints(short?.values));
+  });
+
+  it('is held by itself for a rule that selects, until it is removed', async () => {
+    const bench = longBench(await createBench(coordinates));
+    const accumulator = new Accumulator(lengthsOf(bench));
+    const store = new MemoryStore();
+    const limits = [range(-5000n, 5000n), range(0n, 1n)];
+    const payload = longPayload(bench, 3);
+    const taken = await take(
+      await sealFor(bench, { site: 'c', payload, store }),
+      intakeOf(bench, { accumulator, store, limits, reads: 'each' }),
+    );
+    expect(taken.integers.map((values) => toHex(sha256(new Uint8Array(values.buffer))))).toEqual(
+      payload.tensors.map(({ values }) => toHex(sha256(new Uint8Array(values.buffer)))),
+    );
+    await taken.remove();
+    expect(taken.integers).toEqual([]);
+    expect(fingerprint(accumulator)).toBe(fingerprint(new Accumulator(lengthsOf(bench))));
+    const summed = await take(
+      await sealFor(bench, { site: 'c', payload, store }),
+      intakeOf(bench, { accumulator, store, limits }),
+    );
+    expect(summed.integers).toEqual([]);
   });
 
   it('can be taken out again at the close, from the spool alone', async () => {

@@ -347,7 +347,7 @@ sites:
   deadline: ${plan.deadline ?? '60s'}
 privacy: { mode: noDifferentialPrivacy }
 masking: unmasked
-evaluation: { metrics: [accuracy] }
+evaluation: { metrics: [] }
 attestation: { platforms: [sevSnp], release: enclave-1 }
 release: { to: [dr.lind], formats: [safetensors] }
 `;

@@ -21,8 +21,10 @@ import {
   encodeCheckpoint,
   modelDigest,
 } from '@wardround/learning/checkpoint';
-import { initialModel } from '@wardround/learning/initial-model';
-import { serverStrategy } from '@wardround/learning/strategies/of-plan';
+import { initialCheckpoint } from '@wardround/learning/rounds/initial-checkpoint';
+import { resultDigest, resultOf } from '@wardround/learning/rounds/released-result';
+import { type Integers, roundTask } from '@wardround/learning/rounds/round-task';
+import { lastRound, stageOf } from '@wardround/protocol/schedule';
 import { measurement, type World } from '../attestation/world.ts';
 import type { FakeFederation } from './fake-federation.ts';
 import type { MemoryConnection, MemoryRelay } from './memory-relay.ts';
@@ -31,7 +33,7 @@ export type Change<K extends DocumentKind> = Partial<DocumentOf<K>>;
 
 export interface Opened {
   readonly site: string;
-  readonly values: readonly Int32Array[];
+  readonly values: Integers;
   readonly payload: string;
   readonly secret: Bytes;
   readonly weight: number;
@@ -69,9 +71,7 @@ export class FakeEnclave {
     this.#release = parts.release;
     this.#now = parts.now;
     this.records = new StudyRecords({ federation: parts.federation.view, plan: parts.plan });
-    const model = initialModel(parts.plan.value);
-    const state = serverStrategy(parts.plan.value.strategy).initialState(model);
-    this.checkpoints.set(0, encodeCheckpoint({ round: 0, model, state }));
+    this.checkpoints.set(0, initialCheckpoint(parts.plan.value).bytes);
   }
 
   get names(): { federation: string; study: string } {
@@ -191,7 +191,7 @@ export class FakeEnclave {
       version: 1,
       ...this.names,
       session: this.session?.digest ?? '',
-      task: 'update',
+      task: this.#taskOf(round),
       phase: 'whole',
       round,
       attempt: this.nextAttempt,
@@ -228,17 +228,24 @@ export class FakeEnclave {
 
   async #open(order: Verified<'RoundOrder'>, { value }: Verified<'Contribution'>): Promise<Opened> {
     const tensors = value.tensors;
-    const sums = tensors.map(({ shape }) => new Int32Array(shape.reduce((product, size) => product * size, 1)));
+    const values = tensors.map(({ shape, ring }) => {
+      const length = shape.reduce((product, size) => product * size, 1);
+      return ring === 'int32' ? new Int32Array(length) : new BigInt64Array(length);
+    });
     const reader = new PayloadReader({
       tensors,
       paddingBytes: this.#plan.value.encoding.paddingBytes,
-      onRun: ({ tensor, start, values }) => sums[tensor]?.set(values instanceof Int32Array ? values : [], start),
+      onRun: ({ tensor, start, values: run }) => {
+        const own = values[tensor];
+        if (own instanceof Int32Array && run instanceof Int32Array) own.set(run, start);
+        else if (own instanceof BigInt64Array && run instanceof BigInt64Array) own.set(run, start);
+      },
     });
     for await (const piece of this.plain(order, value, contributionInfo({ order: order.digest, site: value.site }))) {
       reader.feed(piece);
     }
     const { digest, secret } = reader.end();
-    return { site: value.site, values: sums, payload: digest, secret, weight: value.weight };
+    return { site: value.site, values, payload: digest, secret, weight: value.weight };
   }
 
   /** A returned checkpoint's bytes. */
@@ -288,7 +295,7 @@ export class FakeEnclave {
       ...this.names,
       session: this.session?.digest ?? '',
       order: order.digest,
-      task: 'update',
+      task: order.value.task,
       round: order.value.round,
       attempt: order.value.attempt,
       previous,
@@ -308,7 +315,7 @@ export class FakeEnclave {
       base: order.value.base.checkpoint,
       model: modelDigest(checkpoint.model),
       checkpoint: checkpointDigest(bytes),
-      result: null,
+      result: resultDigest(resultOf(this.#plan.value, checkpoint)),
       noise: { mode: 'none' },
       evidence: [],
       backend: 'fake',
@@ -323,22 +330,23 @@ export class FakeEnclave {
   #apply(order: Verified<'RoundOrder'>, opened: readonly Opened[]): Checkpoint {
     const { round } = order.value;
     const base = decodeCheckpoint(this.checkpoints.get(round - 1) ?? new Uint8Array());
-    const sums = base.model.map((tensor, t) =>
-      BigInt64Array.from({ length: tensor.data.length }, (_, i) =>
-        opened.reduce((sum, { values, weight }) => sum + BigInt(weight) * BigInt(values[t]?.[i] ?? 0), 0n),
+    const task = roundTask(this.#plan.value, round);
+    const sums = task.tensors.map(({ shape, weighting }, t) =>
+      BigInt64Array.from({ length: shape.reduce((product, size) => product * size, 1) }, (_, i) =>
+        opened.reduce((sum, { values, weight }) => {
+          const factor = weighting === 'byEnclave' ? BigInt(weight) : 1n;
+          return sum + factor * BigInt(values[t]?.[i] ?? 0);
+        }, 0n),
       ),
     );
     const totalWeight = opened.reduce((sum, { weight }) => sum + weight, 0);
-    const { stepLog2 } = this.#plan.value.encoding.update;
-    const outcome = serverStrategy(this.#plan.value.strategy).apply({
-      model: base.model,
-      state: base.state,
-      sums,
-      totalWeight,
-      stepLog2,
-      round,
-    });
-    return { round, ...outcome };
+    const each = task.reads === 'sums' ? [] : opened.map(({ weight, values: integers }) => ({ weight, integers }));
+    return { round, ...task.next({ base, sums, totalWeight, contributors: opened.length, each }) };
+  }
+
+  /** What the plan has the round for; a round that it does not have is one of training. */
+  #taskOf(round: number): DocumentOf<'RoundOrder'>['task'] {
+    return round > lastRound(this.#plan.value) ? 'update' : stageOf(this.#plan.value, round).task;
   }
 
   /** The receipt's checkpoint, or other bytes, to all sites of the roster. */

@@ -12,6 +12,7 @@ import { openFromMany, sealStream } from '@wardround/protocol/sealed-stream';
 import { tagLength } from '@wardround/protocol/stream-chunks';
 import { StudyRecords } from '@wardround/protocol/study-records';
 import { checkpointDigest } from '@wardround/learning/checkpoint';
+import { roundTask } from '@wardround/learning/rounds/round-task';
 import type { FakeFederation, SiteKeys } from './fake-federation.ts';
 import type { MemoryConnection, MemoryRelay } from './memory-relay.ts';
 
@@ -36,8 +37,11 @@ export interface ContributionParts {
   readonly key?: SigningKey;
 }
 
-/** The integers a site trains in a round; deterministic. */
-export type Training = (round: number, tensors: readonly TensorHeader[]) => readonly Int32Array<ArrayBuffer>[];
+/** The integers a site makes in a round; deterministic. */
+export type Training = (
+  round: number,
+  tensors: readonly TensorHeader[],
+) => readonly (Int32Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>)[];
 
 export class FakeSite {
   readonly name: string;
@@ -78,10 +82,10 @@ export class FakeSite {
     this.training = (round, tensors) =>
       tensors.map((tensor, t) => {
         const length = tensor.shape.reduce((product, size) => product * size, 1);
-        return Int32Array.from(
-          { length },
-          (_, i) => ((parts.index + 1) * 7919 + round * 104_729 + t * 31 + i * 17) % 100_003,
-        );
+        const value = (i: number): number => ((parts.index + 1) * 7919 + round * 104_729 + t * 31 + i * 17) % 100_003;
+        return tensor.ring === 'int32'
+          ? Int32Array.from({ length }, (_, i) => value(i))
+          : BigInt64Array.from({ length }, (_, i) => BigInt(value(i)));
       });
     this.#records = new StudyRecords({ federation: parts.federation.view, plan: parts.plan });
   }
@@ -204,21 +208,16 @@ export class FakeSite {
     );
   }
 
-  /** The tensors of the plan's update. */
-  tensors(): readonly TensorHeader[] {
-    const { stepLog2 } = this.plan.value.encoding.update;
-    const header = { ring: 'int32', stepLog2, weighting: 'byEnclave' } as const;
-    return [
-      { name: 'weight', shape: [this.plan.value.cohort.features.length, 1], ...header },
-      { name: 'bias', shape: [1], ...header },
-    ];
+  /** The tensors that the plan has in a round. */
+  tensors(round: number): readonly TensorHeader[] {
+    return roundTask(this.plan.value, round).tensors;
   }
 
   /** The same integers and secret bytes whenever a round is asked for again. */
   payloadFor(round: number): Payload {
     const known = this.payloads.get(round);
     if (known !== undefined) return known;
-    const headers = this.tensors();
+    const headers = this.tensors(round);
     const values = this.training(round, headers);
     const payload = {
       tensors: headers.map((header, i) => ({ header, values: values[i] ?? new Int32Array() })),

@@ -61,7 +61,7 @@ export function fakePlan(federation: FakeFederation, change: Partial<Plan> = {})
     privacy: { mode: 'noDifferentialPrivacy' },
     masking: { mode: 'unmasked' },
     statistics: [],
-    evaluation: { metrics: ['accuracy'], minimumCell: 10, everyRounds: 0, perSiteAtEnd: false },
+    evaluation: { metrics: [], minimumCell: 10, everyRounds: 0, perSiteAtEnd: false },
     attestation: { platforms: ['sevSnp'], gpu: 'unused', release: 'enclave-1', maxEvidenceAgeSeconds: 3600 },
     release: {
       to: [

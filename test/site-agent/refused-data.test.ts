@@ -9,7 +9,7 @@ import { canonicalJson } from '@wardround/protocol/canonical-json';
 import type { PayloadTensor } from '@wardround/protocol/payload';
 import { typOf } from '@wardround/protocol/jws';
 import { approveStudy } from '../../site-agent/src/person/approve-study.ts';
-import type { TrainingRequest } from '../../site-agent/src/vault/learner.ts';
+import type { WorkRequest } from '../../site-agent/src/vault/learner.ts';
 import { f32 } from '../learning/tensors.ts';
 import { signFakePlan } from '../fakes/fake-federation.ts';
 import { VaultWorld } from './vault-world.ts';
@@ -83,7 +83,7 @@ describe('a CSV file', () => {
 });
 
 /** Integers of a local model with one value that is no number, or far too large: by the real quantiser. */
-function trainedTo(value: number): (request: TrainingRequest) => readonly PayloadTensor[] {
+function trainedTo(value: number): (request: WorkRequest) => readonly PayloadTensor[] {
   return ({ plan }) => {
     const base = [f32('weight', [0, 0, 0], [3, 1]), f32('bias', [0])];
     const local = [f32('weight', [0, value, 0], [3, 1]), f32('bias', [0])];

@@ -92,16 +92,9 @@ const refused: readonly {
     plan: (plan) => ({ ...plan, masking: { mode: 'masked', threshold: 2 } }),
   },
   {
-    name: 'asks for statistics',
-    code: 'plan-unsupported',
-    where: 'statistics',
-    plan: (plan) => ({ ...plan, statistics: ['counts'] }),
-  },
-  {
-    name: 'asks for a strategy that lets single sites through',
-    code: 'plan-unsupported',
-    where: 'strategy.name',
-    plan: (plan) => ({ ...plan, strategy: { name: 'selectingRule', rule: { kind: 'coordinateMedian' } } }),
+    name: 'asks for Multi-Krum among too few sites',
+    code: 'plan-minimum',
+    plan: (plan) => ({ ...plan, strategy: { name: 'selectingRule', rule: { kind: 'multiKrum', select: 1 } } }),
   },
   {
     name: 'asks for a model of a later version',

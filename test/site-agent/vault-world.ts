@@ -8,7 +8,9 @@ import { makeTable } from '@wardround/datasets/table';
 import { type Bytes, sha256, toHex, utf8 } from '@wardround/protocol/bytes';
 import { UNVERIFIED_kindOf, type Verified } from '@wardround/protocol/documents/signed';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
+import { roundTask } from '@wardround/learning/rounds/round-task';
 import type { PayloadTensor } from '@wardround/protocol/payload';
+import type { Tensor } from '@wardround/protocol/safetensors';
 import { sitePaths, siteDirectories, type SitePaths } from '../../site-agent/src/config/site-paths.ts';
 import { type Inlet, openDoors, type Outlet } from '../../site-agent/src/gate/outlet.ts';
 import { LedgerFile } from '../../site-agent/src/ledger/ledger-file.ts';
@@ -16,12 +18,11 @@ import { approveStudy, type ApproveRequest } from '../../site-agent/src/person/a
 import { VaultClock } from '../../site-agent/src/vault/clock.ts';
 import { VaultFiles } from '../../site-agent/src/vault/files.ts';
 import { Inbox } from '../../site-agent/src/vault/inbox-files.ts';
-import { type Learner, TfjsLearner, type TrainingRequest } from '../../site-agent/src/vault/learner.ts';
+import { type Learner, TfjsLearner, type WorkDone, type WorkRequest } from '../../site-agent/src/vault/learner.ts';
 import type { LogEvent, VaultPorts } from '../../site-agent/src/vault/ports.ts';
 import type { VaultStatus } from '../../site-agent/src/vault/status-file.ts';
 import { VaultState } from '../../site-agent/src/vault/state.ts';
 import { Vault } from '../../site-agent/src/vault/vault.ts';
-import { updateTensors } from '../../site-agent/src/vault/update-tensors.ts';
 import { makeWorld, measurement, policyFor, type World } from '../attestation/world.ts';
 import { FakeEnclave } from '../fakes/fake-enclave.ts';
 import {
@@ -74,7 +75,9 @@ export class VaultWorld {
   /** How often the vault trained: each training gives other integers, so that retraining shows. */
   trainings = 0;
   /** What a training gives instead of honest integers; it may throw. */
-  train: ((request: TrainingRequest) => readonly PayloadTensor[]) | null = null;
+  train: ((request: WorkRequest) => readonly PayloadTensor[]) | null = null;
+  /** What it keeps for itself with a training's integers, of what it kept before; nothing as long as this is null. */
+  keep: ((request: WorkRequest) => readonly Tensor[]) | null = null;
   #random = 0;
 
   private constructor(parts: {
@@ -173,19 +176,25 @@ export class VaultWorld {
       describe: async () => await Promise.resolve('fake'),
       initial: (plan) => real.initial(plan),
       load: async (file, plan) => await real.load(file, plan),
-      train: async (request) => await Promise.resolve(this.#train(request)),
+      work: async (request) => await Promise.resolve(this.#work(request)),
       evaluate: async () =>
         await Promise.resolve({ localAccuracy: 0.5, federatedAccuracy: 0.75, localAuroc: null, federatedAuroc: null }),
     };
   }
 
-  #train(request: TrainingRequest): readonly PayloadTensor[] {
-    const { plan, round } = request;
+  #work(request: WorkRequest): WorkDone {
     this.trainings += 1;
-    if (this.train !== null) return this.train(request);
-    return updateTensors(plan).map((header) => {
+    const tensors = this.train === null ? this.#integers(request) : this.train(request);
+    return { tensors, kept: this.keep === null ? request.kept : this.keep(request) };
+  }
+
+  #integers({ plan, round }: WorkRequest): readonly PayloadTensor[] {
+    return roundTask(plan, round).tensors.map((header) => {
       const length = header.shape.reduce((product, size) => product * size, 1);
-      return { header, values: Int32Array.from({ length }, (_, i) => 1000 * this.trainings + 10 * round + i) };
+      const value = (i: number): number => 1000 * this.trainings + 10 * round + i;
+      return header.ring === 'int32'
+        ? { header, values: Int32Array.from({ length }, (_, i) => value(i)) }
+        : { header, values: BigInt64Array.from({ length }, (_, i) => BigInt(value(i))) };
     });
   }
 

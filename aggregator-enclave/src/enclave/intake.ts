@@ -1,17 +1,18 @@
 // From an admitted header to a contribution in the sum, chunk by chunk in constant memory; and out of the sum again, exactly.
 // THE ONLY FILE THAT OPENS ONE SITE'S UPDATE.
 import { fromBase64Url } from '@wardround/protocol/bytes';
-import type { TensorHeader } from '@wardround/protocol/documents/round';
 import { hasCode, WardroundError } from '@wardround/protocol/errors';
-import { compareNorm, sumOfSquares } from '@wardround/protocol/fixed-point';
 import type { HpkePrivateKey } from '@wardround/protocol/hpke-keys';
 import { type IntegerRun, PayloadReader } from '@wardround/protocol/payload-reader';
 import { contributionInfo } from '@wardround/protocol/seal-context';
 import { createOpener } from '@wardround/protocol/sealed-stream';
 import type { ChunkOpener } from '@wardround/protocol/stream-chunks';
+import type { Integers, RoundTask } from '@wardround/learning/rounds/round-task';
 import type { Accumulator, Run } from './accumulator.ts';
 import { type AdmittedHeader, refusal } from './admission.ts';
 import type { Ports } from './ports.ts';
+import { KeptIntegers } from './kept-integers.ts';
+import { LimitCheck } from './limit-check.ts';
 import { SealedChunks } from './sealed-chunks.ts';
 
 /** What one attempt's contributions are opened with and added to. */
@@ -19,28 +20,33 @@ export interface Intake {
   readonly ports: Ports;
   readonly accumulator: Accumulator;
   readonly roundKey: HpkePrivateKey;
-  readonly tensors: readonly TensorHeader[];
+  readonly task: Pick<RoundTask, 'tensors' | 'limits' | 'reads'>;
   readonly paddingBytes: number;
-  readonly normBound: string;
-  readonly stepLog2: number;
   /** Until when the relay may take for a chunk. */
   readonly deadline: Date;
   /** Called between chunks, so that a long update holds up nothing else. */
   readonly breathe: () => Promise<void>;
 }
 
-/** Only {@link accumulate} makes one: this contribution, whole and within its bound, is in the sums with its weight. */
+/** Only {@link accumulate} makes one: this contribution, whole and within its limits, is in the sums with its weight. */
 export class AccumulatedContribution {
   readonly header: AdmittedHeader;
   readonly #intake: Intake;
   readonly #chunks: SealedChunks;
-  readonly #integers: number;
+  readonly #added: number;
+  #integers: Integers;
 
-  private constructor(header: AdmittedHeader, intake: Intake, added: Added) {
+  private constructor(header: AdmittedHeader, intake: Intake, { chunks, integers, kept }: Added) {
     this.header = header;
     this.#intake = intake;
-    this.#chunks = added.chunks;
-    this.#integers = added.integers;
+    this.#chunks = chunks;
+    this.#added = integers;
+    this.#integers = kept.take();
+  }
+
+  /** By itself, for a task that reads each contribution; empty for every other, and once it was removed. */
+  get integers(): Integers {
+    return this.#integers;
   }
 
   /**
@@ -51,7 +57,7 @@ export class AccumulatedContribution {
    */
   static async accumulate(header: AdmittedHeader, intake: Intake): Promise<AccumulatedContribution> {
     const chunks = await SealedChunks.locate(header.contribution.value.ciphertext, intake);
-    const added: Added = { chunks, integers: 0 };
+    const added: Added = { chunks, integers: 0, kept: new KeptIntegers(intake.task) };
     try {
       await addAll(header, intake, added);
     } catch (error) {
@@ -63,26 +69,31 @@ export class AccumulatedContribution {
 
   /** Takes it out of the sums again, equal to the bit. @throws WardroundError `removal-impossible` */
   async remove(): Promise<void> {
-    await takeBack(this.header, this.#intake, { chunks: this.#chunks, integers: this.#integers });
+    this.#integers = [];
+    await takeBack(this.header, this.#intake, { chunks: this.#chunks, integers: this.#added });
   }
 }
 
 /** How much of a contribution is in the sums: the first so many integers, in the payload's order. */
-interface Added {
+interface InSums {
   readonly chunks: SealedChunks;
   integers: number;
 }
 
+interface Added extends InSums {
+  readonly kept: KeptIntegers;
+}
+
 async function addAll(header: AdmittedHeader, intake: Intake, added: Added): Promise<void> {
-  let squares = 0n;
+  const limits = new LimitCheck(intake.task);
   const reader = new PayloadReader({
-    tensors: intake.tensors,
+    tensors: intake.task.tensors,
     paddingBytes: intake.paddingBytes,
-    onRun: (integers) => {
-      const run = requireInt32(integers);
-      intake.accumulator.add(run, header.weight);
+    onRun: (run) => {
+      limits.see(run);
+      intake.accumulator.add(run, weightOf(run, header, intake));
       added.integers += run.values.length;
-      squares += sumOfSquares(run.values);
+      added.kept.see(run);
     },
   });
   const opener = await openerOf(header, intake);
@@ -91,10 +102,7 @@ async function addAll(header: AdmittedHeader, intake: Intake, added: Added): Pro
     await intake.breathe();
   }
   requirePayload(reader, header);
-  // The enclave's own norm, of the integers themselves: what a site says of its norm is nowhere asked.
-  if (compareNorm(squares, intake.normBound, intake.stepLog2) > 0) {
-    throw refusal('contribution-norm', 'longer than the plan allows');
-  }
+  limits.requireNorms();
 }
 
 interface SealedChunk {
@@ -103,12 +111,13 @@ interface SealedChunk {
   readonly last: boolean;
 }
 
-/** All that a hostile chunk can be looks alike: which check failed would tell only its maker. */
+/** All that a hostile chunk can be looks alike: which check failed would tell only its maker. What it says in authentic integers does not. */
 function feed(reader: PayloadReader, opener: ChunkOpener, { index, sealed, last }: SealedChunk): void {
   try {
     reader.feed(opener.open(index, sealed, last));
   } catch (cause) {
-    throw hasCode(cause, 'accumulator-range') ? cause : refusal('contribution-sealing', 'it does not open', cause);
+    const isOther = hasCode(cause, 'accumulator-range') || hasCode(cause, 'contribution-range');
+    throw isOther ? cause : refusal('contribution-sealing', 'it does not open', cause);
   }
 }
 
@@ -123,7 +132,7 @@ function requirePayload(reader: PayloadReader, { contribution }: AdmittedHeader)
     throw refusal('contribution-payload', 'not the integers that were signed for');
 }
 
-async function takeBack(header: AdmittedHeader, intake: Intake, added: Added): Promise<void> {
+async function takeBack(header: AdmittedHeader, intake: Intake, added: InSums): Promise<void> {
   if (added.integers === 0) return;
   try {
     await subtractFirst(header, intake, added);
@@ -136,14 +145,14 @@ async function takeBack(header: AdmittedHeader, intake: Intake, added: Added): P
 }
 
 /** The same chunks under the same key are the same integers: GCM authenticates each in its place. */
-async function subtractFirst(header: AdmittedHeader, intake: Intake, added: Added): Promise<void> {
+async function subtractFirst(header: AdmittedHeader, intake: Intake, added: InSums): Promise<void> {
   const { chunks } = added;
   const reader = new PayloadReader({
-    tensors: intake.tensors,
+    tensors: intake.task.tensors,
     paddingBytes: intake.paddingBytes,
     onRun: (integers) => {
-      const run = firstOf(requireInt32(integers), added.integers);
-      intake.accumulator.subtract(run, header.weight);
+      const run = firstOf(integers, added.integers);
+      intake.accumulator.subtract(run, weightOf(run, header, intake));
       added.integers -= run.values.length;
     },
   });
@@ -164,12 +173,11 @@ async function openerOf({ contribution }: AdmittedHeader, { roundKey }: Intake):
   }
 }
 
-function firstOf(run: Run, count: number): Run {
-  return run.values.length <= count ? run : { ...run, values: run.values.subarray(0, count) };
+function firstOf({ tensor, start, values }: IntegerRun, count: number): Run {
+  return { tensor, start, values: values.length <= count ? values : values.subarray(0, count) };
 }
 
-/** The tensors were compared with the plan's, which are int32. */
-function requireInt32(run: IntegerRun): Run {
-  if (run.ring !== 'int32') throw refusal('contribution-tensors', 'not the tensors of the plan');
-  return run;
+/** The tensors were compared with the task's; what is not weighed by the enclave is added as it came. */
+function weightOf({ tensor }: Run, { weight }: AdmittedHeader, { task }: Intake): number {
+  return task.tensors[tensor]?.weighting === 'byEnclave' ? weight : 1;
 }

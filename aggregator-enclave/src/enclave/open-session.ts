@@ -1,17 +1,19 @@
 // The work of one open session, as a level-triggered machine: each step looks at what is known and does the next thing that is owed.
 import { absenteeCodes, type AbsenteeCode } from '@wardround/protocol/refusal-codes';
+import { lastRound, stageOf } from '@wardround/protocol/schedule';
 import { describeError, WardroundError } from '@wardround/protocol/errors';
 import { resumeRecords } from '@wardround/protocol/resume-records';
 import type { VerifiedApproval } from './approvals.ts';
-import { initialCheckpoint, type KnownCheckpoint, nextCheckpoint } from './checkpoints.ts';
+import { initialCheckpoint, type KnownCheckpoint, type KnownResult, nextCheckpoint, resultIn } from './checkpoints.ts';
 import { refusal } from './admission.ts';
 import { issueReceipt, type VerifiedReceipt } from './receipt.ts';
 import { Resumption } from './resumption.ts';
-import { RoundAttempt } from './round-attempt.ts';
+import { type ClosedAttempt, RoundAttempt } from './round-attempt.ts';
 import { orderRoster } from './order-roster.ts';
+import { publishResult } from './round-result.ts';
 import { publishModel } from './sealed-model.ts';
 import { holdingApprovals, refuse, type SessionWork } from './session-work.ts';
-import { witnessesOf } from './witnesses.ts';
+import { hasResult, witnessesOf } from './witnesses.ts';
 
 export type SessionStep =
   | { readonly state: 'working'; readonly until: Date | null }
@@ -30,6 +32,7 @@ type Task =
       readonly kind: 'witness';
       readonly receipt: VerifiedReceipt;
       readonly model: KnownCheckpoint;
+      readonly lacking: boolean;
       readonly renewAt: Date;
     }
   /** This session can do no more, and a new one would find the same if it began at once. */
@@ -116,7 +119,9 @@ export class OpenSession {
         return this.#go({ kind: 'order', notBefore: this.#now() });
       case 'closed':
         return this.#go(
-          step.lacking ? this.#witnessing(step.receipt, step.model) : this.#goOn(step.receipt, step.model),
+          step.lacking || !hasResult(this.#work.context.records, step.receipt)
+            ? this.#witnessing(step.receipt, step.model, step.lacking)
+            : this.#goOn(step.receipt, step.model),
         );
       case 'rollForward':
         this.#base = step.base;
@@ -132,7 +137,7 @@ export class OpenSession {
     if (this.#wasClosedElsewhere()) return { state: 'renew' };
     if (this.#now() < notBefore) return { state: 'working', until: notBefore };
     const { context } = this.#work;
-    if (this.#base.round >= context.plan.rounds) return this.#complete();
+    if (this.#base.round >= lastRound(context.plan)) return this.#complete();
     if (context.now().toISOString() >= context.plan.expires)
       return await this.stop('plan-expired', 'the plan has expired');
     if (this.#approvalsWereAdded()) return { state: 'renew' };
@@ -145,11 +150,12 @@ export class OpenSession {
     }
     if (this.#attempts >= context.plan.sites.maxAttempts) return await this.#exhausted();
     const { entries, leftOut } = orderRoster(context.plan, roster);
+    const round = this.#base.round + 1;
     const attempt = await RoundAttempt.begin(
       this.#work,
       {
-        task: 'update',
-        round: this.#base.round + 1,
+        task: stageOf(context.plan, round).task,
+        round,
         base: { checkpoint: this.#base.checkpoint, model: this.#base.model },
         roster: entries,
         rollsForward: this.#rollsForward?.digest ?? null,
@@ -180,16 +186,26 @@ export class OpenSession {
     if (closed.contributors.length < needed) return await this.#shortfall(attempt, closed.contributors.length);
     const next = this.#next(closed);
     if (next instanceof WardroundError) return await this.stop(next.code, 'the sums make no model');
-    if (rolled !== null && rolled.value.checkpoint !== next.checkpoint) {
+    if (rolled !== null && rolled.value.checkpoint !== next.model.checkpoint) {
       return await this.stop('roll-forward-mismatch', 'the same integers did not make the cosigned checkpoint');
     }
-    const receipt = await issueReceipt(this.#work, { closed, next, previous: this.#previous, unordered });
-    return this.#go(this.#witnessing(receipt, next));
+    const { model, released } = next;
+    const receipt = await issueReceipt(this.#work, {
+      closed,
+      next: model,
+      released,
+      previous: this.#previous,
+      unordered,
+    });
+    return this.#go(this.#witnessing(receipt, model));
   }
 
-  #next(closed: { sums: readonly BigInt64Array[]; totalWeight: number }): KnownCheckpoint | WardroundError {
+  #next(closed: ClosedAttempt): { model: KnownCheckpoint; released: KnownResult | null } | WardroundError {
+    const { contributors, sums, totalWeight, each } = closed;
     try {
-      return nextCheckpoint(this.#plan, this.#base, closed);
+      const task = this.#work.context.taskOf(this.#base.round + 1);
+      const model = nextCheckpoint(task, this.#base, { sums, totalWeight, each, contributors: contributors.length });
+      return { model, released: resultIn(this.#plan, model) };
     } catch (error) {
       if (error instanceof WardroundError) return error;
       throw error;
@@ -264,7 +280,12 @@ export class OpenSession {
     return later.some(({ checkpoint }) => checkpoint !== this.#rollsForward?.value.checkpoint);
   }
 
-  async #witness({ receipt, model, renewAt }: Extract<Task, { kind: 'witness' }>): Promise<SessionStep | null> {
+  async #witness({
+    receipt,
+    model,
+    lacking,
+    renewAt,
+  }: Extract<Task, { kind: 'witness' }>): Promise<SessionStep | null> {
     if (!this.#isCosigned(receipt)) {
       if (this.#now() < renewAt) return { state: 'working', until: renewAt };
       const { round } = receipt.value;
@@ -276,7 +297,9 @@ export class OpenSession {
       });
       return { state: 'renew' };
     }
-    await publishModel(this.#work, receipt, model);
+    // The result first: a study whose last model was sealed is complete, and nobody would come back for it.
+    await publishResult(this.#work, receipt, model);
+    if (lacking) await publishModel(this.#work, receipt, model);
     return this.#go(this.#goOn(receipt, model));
   }
 
@@ -289,8 +312,9 @@ export class OpenSession {
     return { kind: 'order', notBefore: this.#now() };
   }
 
-  #witnessing(receipt: VerifiedReceipt, model: KnownCheckpoint): Task {
-    return { kind: 'witness', receipt, model, renewAt: this.#renewAt() };
+  /** @param lacking whether some site may not have the model */
+  #witnessing(receipt: VerifiedReceipt, model: KnownCheckpoint, lacking = true): Task {
+    return { kind: 'witness', receipt, model, lacking, renewAt: this.#renewAt() };
   }
 
   #renewAt(): Date {

@@ -1,34 +1,31 @@
 // Whether this enclave can run a plan at all, and the weaknesses that everybody in it must have named.
 import type { Weakness } from '@wardround/protocol/documents/consent';
 import type { Platform } from './ports.ts';
-import type { TensorHeader } from '@wardround/protocol/documents/round';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { FederationView } from '@wardround/protocol/federation-view';
 import { requireResearcher } from '@wardround/protocol/federation-view';
 import { thumbprint } from '@wardround/protocol/keys';
-import { leastContributors } from '@wardround/protocol/quorum';
-import { serverStrategy } from '@wardround/learning/strategies/of-plan';
-import { modelShape } from '@wardround/learning/model-shape';
+import { leastContributorsOf } from '@wardround/protocol/plan/strategy-problems';
+import { taskOfStage } from '@wardround/learning/rounds/round-task';
+import { requireHoldable } from './kept-integers.ts';
+import { boundingStages } from '@wardround/protocol/schedule';
 
 /**
  * What the enclave itself must be able to do; how a site trains is the site's own affair.
  *
- * @throws WardroundError `plan-unsupported` naming the path, `plan-roster`, `plan-minimum`, `researcher-unknown`, `model-unsupported`,
- * `model-label`, `strategy-unsupported`
+ * @throws WardroundError `plan-unsupported` naming the path, `plan-roster`, `plan-minimum`, `researcher-unknown`, and those of `taskOfStage`
  */
 export function requireSupportedPlan(plan: StudyPlan, federation: FederationView, platform: Platform): void {
   requireResearcher(federation, plan.researcher);
   requireRoster(plan, federation);
-  modelShape(plan);
-  serverStrategy(plan.strategy);
+  requireTasks(plan);
   if (plan.initialWeights.method === 'importedWeights')
     requireValue('initialWeights.method', 'importedWeights', 'zeros or seeded');
   requireValue('privacy.mode', plan.privacy.mode, 'noDifferentialPrivacy');
   requireValue('masking.mode', plan.masking.mode, 'unmasked');
   requireValue('encoding.update.ring', plan.encoding.update.ring, 'int32');
   requireMachine(plan, platform);
-  requireValue('statistics', plan.statistics.join(' '), '');
   requireValue('log.mode', federation.log.mode, 'unwitnessed');
 }
 
@@ -43,16 +40,9 @@ export function weaknessesOf(plan: StudyPlan, federation: FederationView): reado
   return weaknesses;
 }
 
-/** What an update of this plan holds, in the one order: the model's tensors as weighted-by-the-enclave int32. */
-export function updateTensors(plan: StudyPlan): readonly TensorHeader[] {
-  const { ring, stepLog2 } = plan.encoding.update;
-  return modelShape(plan).map(({ name, shape }) => ({
-    name,
-    shape: [...shape],
-    ring,
-    stepLog2,
-    weighting: 'byEnclave',
-  }));
+/** Every sort of round that the plan schedules, before anybody is asked for one. */
+function requireTasks(plan: StudyPlan): void {
+  for (const stage of boundingStages(plan)) requireHoldable(taskOfStage(plan, stage), plan.sites.roster.length);
 }
 
 /** A plan that wants a GPU where there is none would fail at every site; so would one that wants none where one is shown. */
@@ -70,7 +60,7 @@ function requireRoster(plan: StudyPlan, federation: FederationView): void {
       throw new WardroundError('plan-roster', 'a site of the roster is not the member of that name', { got: name });
     }
   }
-  const least = leastContributors(federation.colludingSites);
+  const least = leastContributorsOf(plan.strategy, federation.colludingSites);
   if (minimum < least || minimum > roster.length) {
     throw new WardroundError('plan-minimum', 'the least number of contributing sites does not fit the federation', {
       expected: `${least} to ${roster.length}`,

@@ -3,7 +3,7 @@ import type { RoundReceipt } from '@wardround/protocol/documents/round';
 import type { Verified } from '@wardround/protocol/documents/signed';
 import type { AbsenteeCode } from '@wardround/protocol/refusal-codes';
 import { accumulatorBackend } from './accumulator.ts';
-import type { KnownCheckpoint } from './checkpoints.ts';
+import type { KnownCheckpoint, KnownResult } from './checkpoints.ts';
 import type { ClosedAttempt } from './round-attempt.ts';
 import type { SessionWork } from './session-work.ts';
 
@@ -12,6 +12,8 @@ export type VerifiedReceipt = Verified<'RoundReceipt'>;
 export interface ReceiptParts {
   readonly closed: ClosedAttempt;
   readonly next: KnownCheckpoint;
+  /** Null for a round that trains. */
+  readonly released: KnownResult | null;
   /** Digest of the receipt of the round before; null for the first. */
   readonly previous: string | null;
   /** Why sites of the plan's roster are not in the order's. */
@@ -33,7 +35,7 @@ export async function issueReceipt(work: SessionWork, parts: ReceiptParts): Prom
   return receipt;
 }
 
-function receiptOf(work: SessionWork, { closed, next, previous, unordered }: ReceiptParts): RoundReceipt {
+function receiptOf(work: SessionWork, { closed, next, released, previous, unordered }: ReceiptParts): RoundReceipt {
   const { context, session, evidence } = work;
   const { order, contributors, totalWeight, absentees } = closed;
   const missing = [...unordered, ...absentees].map(([site, code]) => ({ site, code }));
@@ -61,7 +63,7 @@ function receiptOf(work: SessionWork, { closed, next, previous, unordered }: Rec
     base: order.value.base.checkpoint,
     model: next.model,
     checkpoint: next.checkpoint,
-    result: null,
+    result: released?.result ?? null,
     noise: { mode: 'none' },
     evidence: evidence.given(),
     backend: accumulatorBackend,

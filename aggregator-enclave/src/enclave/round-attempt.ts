@@ -3,8 +3,9 @@ import type { AbsenteeCode, ContributionRefusalCode } from '@wardround/protocol/
 import { contributionRefusalCodes } from '@wardround/protocol/refusal-codes';
 import { describeError, hasCode } from '@wardround/protocol/errors';
 import { generateEphemeralHpkeKey, type HpkePrivateKey } from '@wardround/protocol/hpke-keys';
-import { payloadLength } from '@wardround/protocol/payload';
+import { elementsOf, payloadLength } from '@wardround/protocol/payload';
 import { defaultChunkSize, sealedSize } from '@wardround/protocol/stream-chunks';
+import type { ClosedContributions, RoundTask } from '@wardround/learning/rounds/round-task';
 import {
   AdmittedHeader,
   type Expectation,
@@ -41,7 +42,9 @@ export interface ClosedAttempt {
   /** Sorted by site. */
   readonly contributors: readonly AdmittedHeader[];
   readonly totalWeight: number;
-  readonly sums: readonly BigInt64Array[];
+  /** What the task's `next` takes, but for the base. Views of the sums: they hold until the next attempt begins. */
+  readonly sums: ClosedContributions['sums'];
+  readonly each: ClosedContributions['each'];
   /** Why each site of the order's roster that is missing is missing. */
   readonly absentees: ReadonlyMap<string, AbsenteeCode>;
 }
@@ -58,11 +61,12 @@ export class RoundAttempt {
   private constructor(
     work: SessionWork,
     order: VerifiedOrder,
-    parts: { roundKey: HpkePrivateKey; payloads: Payloads },
+    parts: { roundKey: HpkePrivateKey; payloads: Payloads; task: RoundTask },
   ) {
     const { context } = work;
-    const { update, paddingBytes } = context.plan.encoding;
-    const { tensors } = context;
+    const { paddingBytes } = context.plan.encoding;
+    const { task } = parts;
+    const { tensors } = task;
     const size = sealedSize(payloadLength(tensors, paddingBytes).padded, defaultChunkSize);
     this.order = order;
     this.#work = work;
@@ -78,10 +82,8 @@ export class RoundAttempt {
       ports: context.ports,
       accumulator: work.accumulator,
       roundKey: parts.roundKey,
-      tensors,
+      task,
       paddingBytes,
-      normBound: update.normBound,
-      stepLog2: update.stepLog2,
       deadline: this.#deadline,
       breathe: work.breathe,
     };
@@ -89,9 +91,10 @@ export class RoundAttempt {
 
   /** @param payloads in a roll-forward, the payload digest that each site must reach again */
   static async begin(work: SessionWork, terms: OrderTerms, payloads: Payloads): Promise<RoundAttempt> {
-    work.accumulator.clear();
+    const task = work.context.taskOf(terms.round);
+    work.accumulator.begin(task.tensors.map(elementsOf));
     const roundKey = await generateEphemeralHpkeKey();
-    return new RoundAttempt(work, await giveOrder(work, terms, roundKey), { roundKey, payloads });
+    return new RoundAttempt(work, await giveOrder(work, terms, roundKey), { roundKey, payloads, task });
   }
 
   get #deadline(): Date {
@@ -117,7 +120,8 @@ export class RoundAttempt {
     await this.#refusePending();
     const accumulated = this.#accumulated();
     const stay = all ? accumulated : await this.#keepContent(accumulated);
-    const contributors = stay.map(({ header }) => header).toSorted((a, b) => (a.site < b.site ? -1 : 1));
+    const sorted = stay.toSorted((a, b) => (a.header.site < b.header.site ? -1 : 1));
+    const contributors = sorted.map(({ header }) => header);
     this.#roundKey.erase();
     await this.#work.context.ports.spool.clear();
     return {
@@ -125,6 +129,10 @@ export class RoundAttempt {
       contributors,
       totalWeight: contributors.reduce((sum, { weight }) => sum + weight, 0),
       sums: this.#work.accumulator.sums(),
+      each:
+        this.#intake.task.reads === 'sums'
+          ? []
+          : sorted.map(({ header: { weight }, integers }) => ({ weight, integers })),
       absentees: this.#absentees(new Set(contributors.map(({ site }) => site))),
     };
   }

@@ -1,6 +1,5 @@
 // What every step of one study's work needs: its plan and records, its numbers, and the one way to say something on its board.
 import { toHex } from '@wardround/protocol/bytes';
-import type { TensorHeader } from '@wardround/protocol/documents/round';
 import { sign, type Verified } from '@wardround/protocol/documents/signed';
 import type { DocumentKind, DocumentOf } from '@wardround/protocol/documents/registry';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
@@ -9,8 +8,8 @@ import type { FederationView } from '@wardround/protocol/federation-view';
 import type { SigningKey } from '@wardround/protocol/keys';
 import { quorum } from '@wardround/protocol/quorum';
 import type { StudyRecords } from '@wardround/protocol/study-records';
+import { type RoundTask, roundTask } from '@wardround/learning/rounds/round-task';
 import { validApprovals, type VerifiedApproval } from './approvals.ts';
-import { updateTensors } from './plan-support.ts';
 import type { LogEntry, Ports, Settings } from './ports.ts';
 
 export class StudyContext {
@@ -18,7 +17,6 @@ export class StudyContext {
   readonly settings: Settings;
   readonly records: StudyRecords;
   readonly plan: StudyPlan;
-  readonly tensors: readonly TensorHeader[];
   /** q of the roster. */
   readonly quorum: number;
   readonly #members: () => FederationView;
@@ -30,7 +28,6 @@ export class StudyContext {
     this.settings = parts.settings;
     this.records = parts.records;
     this.plan = parts.records.plan.value;
-    this.tensors = updateTensors(this.plan);
     this.quorum = quorum(this.plan.sites.roster.length, parts.records.federation.colludingSites);
     this.#members = parts.members;
   }
@@ -47,6 +44,11 @@ export class StudyContext {
   /** The newest view of the federation. */
   get members(): FederationView {
     return this.#members();
+  }
+
+  /** What a round asks of every site, and what its sums become. @throws WardroundError those of `roundTask` */
+  taskOf(round: number): RoundTask {
+    return roundTask(this.plan, round);
   }
 
   now(): Date {

@@ -4,7 +4,6 @@ import { Accumulator } from './accumulator.ts';
 import { BoardInbox } from './board-inbox.ts';
 import { EvidenceDesk } from './evidence-desk.ts';
 import { OpenSession, type SessionStep } from './open-session.ts';
-import { elementsOf } from '@wardround/protocol/payload';
 import { type OpenedSession, SessionOpening } from './session-opening.ts';
 import type { SessionWork } from './session-work.ts';
 import type { StudyContext } from './study-context.ts';
@@ -149,7 +148,7 @@ export class StudyEngine {
   #workIn(session: OpenedSession): Extract<Phase, { name: 'open' }> {
     const context = this.#context;
     const evidence = new EvidenceDesk(context, session.open, session.receiptKey);
-    const accumulator = new Accumulator(context.tensors.map(elementsOf));
+    const accumulator = new Accumulator([]);
     const breathe = async (): Promise<void> => {
       await this.#takeRecords();
       await evidence.serve();

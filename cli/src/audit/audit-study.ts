@@ -1,7 +1,9 @@
 // The audit of one study, in the order in which the study went. One verb a line: what is listed here is what `audit verify` proves.
+import { lastRound } from '@wardround/protocol/schedule';
 import { type AuditContext, type AuditInput, openAudit } from './context.ts';
 import { checkEvidence } from './evidence.ts';
 import { checkModelFile, checkReleases } from './release.ts';
+import { checkResults } from './results.ts';
 import { checkChain, checkContributions, checkCosignatures, checkSealedModels } from './rounds.ts';
 import { checkSessions } from './sessions.ts';
 import { type AuditStep, notEvaluated, step, wrong } from './steps.ts';
@@ -28,6 +30,7 @@ const names = [
   'contributions',
   'cosignatures',
   'sealed-models',
+  'results',
   'complete',
   'releases',
   'model-file',
@@ -63,6 +66,7 @@ async function auditContext(context: AuditContext, { modelFile, soFar }: AuditRe
     contributions: () => checkContributions(context),
     cosignatures: () => checkCosignatures(context),
     'sealed-models': () => checkSealedModels(context),
+    results: () => checkResults(context),
     complete: () => checkComplete(context, soFar),
     releases: () => checkReleases(records),
     'model-file': () => (modelFile === null ? 'no model file here' : checkModelFile(records, modelFile)),
@@ -73,7 +77,7 @@ async function auditContext(context: AuditContext, { modelFile, soFar }: AuditRe
 }
 
 function checkComplete(context: AuditContext, soFar: boolean): string {
-  const planned = context.records.plan.value.rounds;
+  const planned = lastRound(context.records.plan.value);
   const closed = closedRounds(context);
   const stop = context.records.of('StudyStop').at(-1);
   if (closed === planned) return `all ${planned} rounds are closed`;

@@ -1,12 +1,11 @@
 // Is every closed round what the plan and each contributor agreed to, and does each go on from the one before?
 import { parseDecimal } from '@wardround/protocol/decimal';
-import type { RoundReceipt } from '@wardround/protocol/documents/round';
+import type { RoundReceipt, TensorHeader } from '@wardround/protocol/documents/round';
 import type { Verified } from '@wardround/protocol/documents/signed';
-import { checkpointDigest, encodeCheckpoint } from '@wardround/learning/checkpoint';
-import { initialModel } from '@wardround/learning/initial-model';
-import { modelShape } from '@wardround/learning/model-shape';
-import { serverStrategy } from '@wardround/learning/strategies/of-plan';
+import { initialCheckpoint } from '@wardround/learning/rounds/initial-checkpoint';
+import { roundTask } from '@wardround/learning/rounds/round-task';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
+import { lastRound, releasesResult, stageOf } from '@wardround/protocol/schedule';
 import { cosignatureQuorum, cosigners, type RoundState } from '../study/rounds.ts';
 import type { AuditContext } from './context.ts';
 import { wrong } from './steps.ts';
@@ -22,7 +21,7 @@ function closedReceipts({ rounds }: AuditContext): readonly Receipt[] {
 export function checkChain(context: AuditContext): string {
   const { records, rounds } = context;
   const receipts = closedReceipts(context);
-  let base = initialCheckpointDigest(records.plan.value);
+  let base = initialCheckpoint(records.plan.value).checkpoint;
   let attempt = 0;
   receipts.forEach(({ value }, index) => {
     const where = `round ${value.round}`;
@@ -36,6 +35,7 @@ export function checkChain(context: AuditContext): string {
       got: value.base,
     });
     requirePrevious(rounds[index - 1], value, where);
+    requireStage(context, value, where);
     if (value.attempt <= attempt)
       throw wrong('chain-attempt', 'an attempt number was used again', {
         where,
@@ -54,10 +54,21 @@ function requirePrevious(before: RoundState | undefined, { previous }: RoundRece
   throw wrong('chain-previous', 'the receipt does not name the one before it', { where, got: previous ?? 'none' });
 }
 
-function initialCheckpointDigest(plan: StudyPlan): string {
-  const model = initialModel(plan);
-  const state = serverStrategy(plan.strategy).initialState(model);
-  return checkpointDigest(encodeCheckpoint({ round: 0, model, state }));
+/** The round was what the plan has it for, and left behind what such a round does. */
+function requireStage({ records }: AuditContext, receipt: RoundReceipt, where: string): void {
+  const plan = records.plan.value;
+  if (receipt.round > lastRound(plan)) throw wrong('chain-task', 'the plan has no such round', { where });
+  const { task } = stageOf(plan, receipt.round);
+  const message = 'the round was not what the plan has it for';
+  requireEqual({ code: 'chain-task', message, where, expected: task, got: receipt.task });
+  const order = records.byDigest('RoundOrder', receipt.order)?.value;
+  const changed = receipt.model !== order?.base.model;
+  if (releasesResult(task) ? receipt.result === null || changed : receipt.result !== null) {
+    throw wrong('chain-result', 'statistics and evaluations release a result and change no model; nothing else does', {
+      where,
+      got: task,
+    });
+  }
 }
 
 /** @throws WardroundError `audit-order`, `audit-contribution`, `audit-minimum`, `audit-share`, `audit-condition`, `audit-weight` */
@@ -123,23 +134,26 @@ function checkContributor({ records }: AuditContext, receipt: RoundReceipt, cont
     contribution.weight === contributor.weight &&
     listed.weight === contributor.weight;
   if (!fits) throw wrong('contribution', 'the receipt does not count what the site contributed', { where });
-  requireTensors(records.plan.value, contribution.tensors, where);
+  requireTensors(records.plan.value, { round: receipt.round, tensors: contribution.tensors }, where);
 }
 
 function requireTensors(
   plan: StudyPlan,
-  tensors: readonly { name: string; shape: readonly number[]; ring: string; stepLog2: number }[],
+  { round, tensors }: { round: number; tensors: readonly TensorHeader[] },
   where: string,
 ): void {
-  const { ring, stepLog2 } = plan.encoding.update;
-  const spell = (list: readonly { name: string; shape: readonly number[]; ring: string; stepLog2: number }[]): string =>
-    list.map((tensor) => `${tensor.name} [${tensor.shape.join(', ')}] ${tensor.ring} ${tensor.stepLog2}`).join('; ');
-  const expected = spell(modelShape(plan).map(({ name, shape }) => ({ name, shape, ring, stepLog2 })));
+  const spell = (list: readonly TensorHeader[]): string =>
+    list
+      .map((tensor) => {
+        const { name, shape, ring, stepLog2, weighting } = tensor;
+        return `${name} [${shape.join(', ')}] ${ring} ${stepLog2} ${weighting}`;
+      })
+      .join('; ');
   requireEqual({
     code: 'contribution',
-    message: "not the tensors of the plan's model",
+    message: 'not the tensors that the plan has for this round',
     where,
-    expected,
+    expected: spell(roundTask(plan, round).tensors),
     got: spell(tensors),
   });
 }

@@ -5,6 +5,7 @@ import { WardroundError } from '@wardround/protocol/errors';
 import type { HpkePrivateKey } from '@wardround/protocol/hpke-keys';
 import type { ChunkStore } from '@wardround/protocol/relay-port';
 import { decodeSafetensors, type Tensor } from '@wardround/protocol/safetensors';
+import { lastRound } from '@wardround/protocol/schedule';
 import { releaseInfo } from '@wardround/protocol/seal-context';
 import { openFromMany } from '@wardround/protocol/sealed-stream';
 import type { StudyRecords } from '@wardround/protocol/study-records';
@@ -30,7 +31,7 @@ export function findRelease(records: StudyRecords, recipient: string): ReleasedM
   const receipt = finalReceipt(records);
   if (receipt === null) {
     throw new WardroundError('study-not-complete', 'the last round is not closed yet', {
-      expected: `${records.plan.value.rounds} rounds`,
+      expected: `${lastRound(records.plan.value)} rounds`,
       got: String(roundStates(records).filter(({ closed }) => closed !== null).length),
       action: 'retry',
     });

@@ -1,6 +1,7 @@
 // The rounds of a study as its cosigned receipts make them: what a researcher may call done, and an auditor must be able to check.
 import type { Verified } from '@wardround/protocol/documents/signed';
 import { quorum } from '@wardround/protocol/quorum';
+import { lastRound } from '@wardround/protocol/schedule';
 import type { StudyRecords } from '@wardround/protocol/study-records';
 
 export interface RoundState {
@@ -25,11 +26,11 @@ export function cosignatureQuorum({ plan, federation }: StudyRecords): number {
 /** Rounds 1 to the highest that any receipt names, in order. */
 export function roundStates(records: StudyRecords): readonly RoundState[] {
   const needed = cosignatureQuorum(records);
-  const updates = records.of('RoundReceipt').filter(({ value }) => value.checkpoint !== null);
-  const last = Math.max(0, ...updates.map(({ value }) => value.round));
+  const known = records.of('RoundReceipt').filter(({ value }) => value.checkpoint !== null);
+  const last = Math.max(0, ...known.map(({ value }) => value.round));
   return Array.from({ length: last }, (_, index): RoundState => {
     const round = index + 1;
-    const receipts = updates
+    const receipts = known
       .filter(({ value }) => value.round === round)
       .toSorted((a, b) => a.value.attempt - b.value.attempt);
     const closed = receipts.filter(({ digest }) => cosigners(records, digest).length >= needed).at(-1) ?? null;
@@ -39,5 +40,5 @@ export function roundStates(records: StudyRecords): readonly RoundState[] {
 
 /** The receipt of the plan's last round, closed; null while there is none. */
 export function finalReceipt(records: StudyRecords): Verified<'RoundReceipt'> | null {
-  return roundStates(records).find(({ round }) => round === records.plan.value.rounds)?.closed ?? null;
+  return roundStates(records).find(({ round }) => round === lastRound(records.plan.value))?.closed ?? null;
 }

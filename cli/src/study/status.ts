@@ -1,7 +1,10 @@
 // Where a study stands, from verified records only: what `study status` prints, for people and for programs.
 import type { Approval } from '@wardround/protocol/documents/consent';
 import type { Verified } from '@wardround/protocol/documents/signed';
+import { lastRound, releasesResult } from '@wardround/protocol/schedule';
 import type { StudyRecords } from '@wardround/protocol/study-records';
+import { resultLines } from './result-text.ts';
+import { type StudyResult, studyResults } from './results.ts';
 import { cosignatureQuorum, cosigners, finalReceipt, type RoundState, roundStates } from './rounds.ts';
 
 export interface StudyStatus {
@@ -25,6 +28,8 @@ export interface StudyStatus {
   } | null;
   readonly sessions: number;
   readonly rounds: readonly RoundStatus[];
+  /** Pooled statistics and metrics, as they were released. */
+  readonly results: readonly StudyResult[];
   readonly roundsDone: number;
   readonly roundsPlanned: number;
   readonly refusedContributions: readonly { readonly site: string; readonly code: string }[];
@@ -42,6 +47,7 @@ export interface StudyStatus {
 
 export interface RoundStatus {
   readonly round: number;
+  readonly task: string;
   readonly attempt: number;
   readonly receipt: string;
   readonly contributors: readonly { readonly site: string; readonly weight: number }[];
@@ -83,8 +89,9 @@ export function studyStatus(records: StudyRecords): StudyStatus {
           },
     sessions: sessions.length,
     rounds,
+    results: studyResults(records),
     roundsDone: rounds.filter(({ closed }) => closed).length,
-    roundsPlanned: plan.rounds,
+    roundsPlanned: lastRound(plan),
     refusedContributions: records.of('ContributionRefusal').map(({ value: { site, code } }) => ({ site, code })),
     siteStatements: records
       .of('SiteStatus')
@@ -111,10 +118,11 @@ function newestApprovals(records: StudyRecords): readonly Verified<'Approval'>[]
 function roundStatus(records: StudyRecords, { round, closed, receipts }: RoundState): readonly RoundStatus[] {
   const receipt = closed ?? receipts.at(-1);
   if (receipt === undefined) return [];
-  const { attempt, contributors, absentees, closedAt } = receipt.value;
+  const { task, attempt, contributors, absentees, closedAt } = receipt.value;
   return [
     {
       round,
+      task,
       attempt,
       receipt: receipt.digest,
       contributors: contributors.map(({ site, weight }) => ({ site, weight })),
@@ -136,6 +144,7 @@ export function statusText(status: StudyStatus, records: StudyRecords): string {
     `  undecided   ${listOf(status.undecided)}`,
     `  weaknesses  ${listOf(status.weaknesses)}`,
     ...status.rounds.map((round) => `  ${roundLine(round, status.roundsPlanned, needed)}`),
+    ...status.results.flatMap((result) => resultLines(result).map((line) => `  ${line}`)),
     ...status.refusedContributions.map(({ site, code }) => `  the enclave refused a contribution of ${site} [${code}]`),
     ...status.siteStatements.map(
       ({ site, code, check }) => `  ${site} says: ${code}${check === null ? '' : ` [${check}]`}`,
@@ -153,7 +162,8 @@ export function roundLine(round: RoundStatus, planned: number, needed: number): 
     ? `cosigned by ${round.cosignedBy.length}`
     : `waits for cosignatures (${round.cosignedBy.length} of ${needed})`;
   const missing = absent.length === 0 ? '' : `; absent ${absent.join(', ')}`;
-  return `round ${round.round} of ${planned}: ${round.contributors.length} sites, weight ${patients}, ${cosigned}${missing}`;
+  const what = releasesResult(round.task) ? ` (${round.task})` : '';
+  return `round ${round.round} of ${planned}${what}: ${round.contributors.length} sites, weight ${patients}, ${cosigned}${missing}`;
 }
 
 function stateOf(status: StudyStatus): string {

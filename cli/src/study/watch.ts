@@ -2,9 +2,11 @@
 import type { Verified } from '@wardround/protocol/documents/signed';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { FederationView } from '@wardround/protocol/federation-view';
+import { releasesResult } from '@wardround/protocol/schedule';
 import { StudyRecords } from '@wardround/protocol/study-records';
 import type { RelayConnection } from '@wardround/relay/connect';
 import { cosignatureQuorum } from './rounds.ts';
+import { resultLines } from './result-text.ts';
 import { roundLine, studyStatus, type StudyStatus } from './status.ts';
 
 export interface WatchOptions {
@@ -27,9 +29,17 @@ export async function watchStudy({ link, plan, onLine, signal }: WatchOptions): 
       if (!said.has(line)) onLine(line);
       said.add(line);
     }
-    if (status.complete || status.stopped !== null) end.abort();
+    if (isOver(status)) end.abort();
   }
   return records;
+}
+
+/** Complete, and what its last round released is there too. */
+function isOver({ complete, stopped, rounds, results }: StudyStatus): boolean {
+  if (stopped !== null) return true;
+  const last = rounds.at(-1);
+  const releases = last !== undefined && releasesResult(last.task);
+  return complete && (!releases || results.some(({ round }) => round === last.round));
 }
 
 /** On an untrusted board a record that does not verify means nothing. */
@@ -61,6 +71,7 @@ export function linesOf(status: StudyStatus, needed: number): readonly string[] 
       .map((round) =>
         roundLine({ ...round, cosignedBy: round.cosignedBy.slice(0, needed) }, status.roundsPlanned, needed),
       ),
+    ...status.results.flatMap(resultLines),
     ...status.consents.map(({ site }) => `${site} consented to the release`),
     ...status.releases.map(({ site }) => `${site} released the model`),
     ...(status.stopped === null ? [] : [`the study stopped: ${status.stopped.detail} [${status.stopped.code}]`]),

@@ -7,12 +7,13 @@ import { type Stage, stageOf } from '@wardround/protocol/schedule';
 import type { Checkpoint } from '../checkpoint.ts';
 import { statisticsTask } from '../statistics/statistics-task.ts';
 import { updateTask } from '../strategies/update-task.ts';
+import { requireSummable } from './summable.ts';
 
 /** What the enclave checks of a tensor's integers besides their number. */
 export type TensorLimit =
   /** The Euclidean norm of all tensors of the group together, in the headers' step (one step a group). */
   | { readonly kind: 'norm'; readonly group: string; readonly bound: string }
-  /** Every integer from `least` to `most`. A thousand sites of them must not overflow 64 bits. */
+  /** Every integer from `least` to `most`. All sites of them, or all weights, must not overflow 64 bits: `requireSummable`. */
   | { readonly kind: 'range'; readonly least: bigint; readonly most: bigint };
 
 /** One site's integers, an array for each tensor of the layout. */
@@ -55,8 +56,12 @@ export function roundTask(plan: StudyPlan, round: number): RoundTask {
   return taskOfStage(plan, stageOf(plan, round));
 }
 
-/** The task of one stage of the schedule. @throws as {@link roundTask} */
+/** The task of one stage of the schedule. @throws as {@link roundTask}, and those of `requireSummable` */
 export function taskOfStage(plan: StudyPlan, stage: Stage): RoundTask {
+  return requireSummable(taskFor(plan, stage), plan.sites.roster.length);
+}
+
+function taskFor(plan: StudyPlan, stage: Stage): RoundTask {
   switch (stage.task) {
     case 'update':
       return updateTask(plan, stage);

@@ -42,6 +42,8 @@ const limits = {
   // Contributors, absentees and evidence digests.
   RoundReceipt: { maxBytes: MiB, maxValues: 16 * KiB },
   Cosignature: small,
+  // Histograms of some thousand columns; `resultLimits` leaves room for the names.
+  RoundResult: { maxBytes: 4 * MiB, maxValues: 128 * KiB },
   // An encapsulation of 1494 characters and a wrapped key for each site.
   SealedModel: { maxBytes: 2 * MiB, maxValues: 8 * KiB },
   SiteStatus: small,
@@ -50,6 +52,12 @@ const limits = {
   ModelRelease: perSite,
   ConnectionProof: small,
 } as const satisfies Record<DocumentKind, Required<Omit<JsonLimits, 'maxDepth'>>>;
+
+/** Of what a round releases, so that its document keeps the limits of its kind. */
+export const resultLimits: JsonLimits = {
+  maxBytes: limits.RoundResult.maxBytes - small.maxBytes,
+  maxDepth: documentLimits.maxDepth - 1,
+};
 
 export function limitsOf(kind: DocumentKind): Required<JsonLimits> {
   return { ...limits[kind], maxDepth: documentLimits.maxDepth };

@@ -1,5 +1,6 @@
 // A round: the order, the contributions, the receipt with its cosignatures, the sealed model, and what parties say when they do not go on.
 import * as z from 'zod';
+import type { JsonValue } from '../json-scanner.ts';
 import {
   base64UrlSchema,
   blobSchema,
@@ -146,10 +147,10 @@ export const roundReceiptSchema = z.strictObject({
   /** Masking: digest of the survivor set that q sites signed. */
   survivors: sha256Schema.nullable(),
   base: sha256Schema,
-  /** Digest of the model and of the checkpoint (model and server state) for `update` and `newton`; null for other tasks. */
+  /** Digest of the model and of the checkpoint (model and server state) that every round makes; statistics and evaluation leave the model as it is. */
   model: sha256Schema.nullable(),
   checkpoint: sha256Schema.nullable(),
-  /** Digest of the released aggregate for `statistics` and `evaluation`; null otherwise. */
+  /** Digest of what the round releases, for `statistics` and `evaluation`; null otherwise. A function of the checkpoint alone. */
   result: sha256Schema.nullable(),
   noise: noiseRecordSchema,
   /** For each site the evidence that this session gave it last. */
@@ -174,6 +175,37 @@ export const cosignatureSchema = z.strictObject({
   cosignedAt: instantSchema,
 });
 export type Cosignature = z.infer<typeof cosignatureSchema>;
+
+/** What is released is any JSON: its digest, which q sites cosigned, says what it must be. */
+const releasedValueSchema: z.ZodType<JsonValue> = z.lazy(() =>
+  z.union([
+    z.null(),
+    z.boolean(),
+    z.int(),
+    z.string().max(2000),
+    z.array(releasedValueSchema),
+    z.record(z.string().max(256), releasedValueSchema),
+  ]),
+);
+
+/**
+ * Statistics of all contributors together, for everybody. Signed by the receipt key of a session that found the receipt cosigned; true is
+ * what reaches the receipt's `result`, whoever signed it.
+ */
+export const roundResultSchema = z.strictObject({
+  kind: z.literal('RoundResult'),
+  version: z.literal(1),
+  federation: sha256Schema,
+  study: sha256Schema,
+  session: sha256Schema,
+  receipt: sha256Schema,
+  task: z.enum(['statistics', 'evaluation']),
+  round: positiveCountSchema,
+  /** The receipt's: SHA-256 over a label and the canonical form of `values`. */
+  result: sha256Schema,
+  values: releasedValueSchema,
+});
+export type RoundResult = z.infer<typeof roundResultSchema>;
 
 /** One ciphertext for all, its key sealed to each site's receiving key. Signed by the receipt key. */
 export const sealedModelSchema = z.strictObject({

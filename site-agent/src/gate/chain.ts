@@ -10,7 +10,7 @@ export interface ClosedRound {
   readonly round: number;
   readonly checkpoint: string;
   readonly model: string;
-  /** The receipts of this round that this site accepts; more than one only where a round was rolled forward to the same checkpoint. */
+  /** The receipts of this round that this site accepts; more than one only where a round was rolled forward to the same checkpoint, whose result is the same. */
   readonly receipts: readonly Receipt[];
   /** Whether q of the roster cosigned one of them. Otherwise only this site did, and the round may be tried again. */
   readonly closed: boolean;
@@ -60,15 +60,16 @@ function closeRound({
   const byQuorum = fitting.filter(({ digest }) => closed.has(digest));
   const [first] = byQuorum.length > 0 ? byQuorum : fitting;
   if (first === undefined || first.value.checkpoint === null || first.value.model === null) return null;
-  const { round, checkpoint, model } = first.value;
-  const other = byQuorum.find(({ value }) => value.checkpoint !== checkpoint);
+  const { round, checkpoint, model, result } = first.value;
+  const isSame = ({ value }: Receipt): boolean => value.checkpoint === checkpoint && value.result === result;
+  const other = byQuorum.find((receipt) => !isSame(receipt));
   if (other !== undefined) {
     throw refused('receipt-fork', 'quorums closed one round with two results', {
       expected: checkpoint,
       got: other.value.checkpoint ?? 'none',
     });
   }
-  const receipts = fitting.filter(({ value }) => value.checkpoint === checkpoint);
+  const receipts = fitting.filter(isSame);
   return { round, checkpoint, model, receipts, closed: byQuorum.length > 0 };
 }
 

@@ -101,10 +101,11 @@ function requireReserved({ reserved }: GateView, { digest }: OwnApproval): void 
 function approvalFor(view: GateView): OwnApproval {
   const approval = requireApproval(view);
   requireReserved(view, approval);
-  const { privacy, masking, initialWeights } = view.records.plan.value;
+  const { privacy, masking, initialWeights, strategy } = view.records.plan.value;
   if (privacy.mode === 'noDifferentialPrivacy') requireAccepted(approval, 'noDifferentialPrivacy');
   if (masking.mode === 'unmasked') requireAccepted(approval, 'unmasked');
   if (initialWeights.method === 'importedWeights') requireAccepted(approval, 'importedWeights');
+  if (strategy.name === 'selectingRule') requireAccepted(approval, 'selectingRule');
   for (const weakness of view.weaknesses) requireAccepted(approval, weakness);
   return approval;
 }

@@ -2,6 +2,7 @@
 import type { RoundOrder } from '@wardround/protocol/documents/round';
 import type { Verified } from '@wardround/protocol/documents/signed';
 import { hpkePublicKeyBytes } from '@wardround/protocol/hpke-keys';
+import { lastRound, stageOf } from '@wardround/protocol/schedule';
 import type { OwnApproval } from './approval-check.ts';
 import { type ClosedRound, follows, newestRound, type Receipt } from './chain.ts';
 import { requireConditions } from './conditions.ts';
@@ -13,7 +14,8 @@ export type Order = Verified<'RoundOrder'>;
 
 /** What the order asks of this site. */
 export type Work =
-  | { readonly kind: 'train'; readonly base: OwnCheckpoint }
+  /** What the plan has the round for, from this base. */
+  | { readonly kind: 'work'; readonly base: OwnCheckpoint }
   /** The same integers and secret bytes again: a roll-forward, or a round that this site cosigned and no quorum did. */
   | { readonly kind: 'reseal'; readonly payload: string }
   | { readonly kind: 'returnCheckpoint'; readonly checkpoint: OwnCheckpoint };
@@ -41,6 +43,7 @@ export function asksThisSite(
 export function checkOrder(view: GateView, order: Order, context: OrderContext): Work {
   requireSession(order, context.open);
   requireForm(order.value);
+  requireTask(view, order.value);
   requireTime(view, order.value);
   requireAttempt(view, order, context.open);
   requireRoster(view, order.value, context);
@@ -53,7 +56,7 @@ export function checkOrder(view: GateView, order: Order, context: OrderContext):
 
 /**
  * One order, one payload: what this site began to seal for it is all it ever gets. Another is due where an older receipt of the round came
- * in between, or was cosigned; then the next order gets that, and this one nothing more. What is trained is compared when it is sealed.
+ * in between, or was cosigned; then the next order gets that, and this one nothing more. What is worked out is compared when it is sealed.
  */
 function requireSame({ sealings }: GateView, { digest }: Order, work: Work): Work {
   const before = sealings.find(({ order }) => order === digest)?.payload;
@@ -70,10 +73,7 @@ function requireSession({ value }: Order, open: Session): void {
   if (value.session !== open.digest) throw refused('order-session', 'an order of another session');
 }
 
-function requireForm({ task, phase, maskMaterial, roundKey }: RoundOrder): void {
-  if (task !== 'update' && task !== 'checkpointReturn') {
-    throw refused('order-task', 'a task that this version does not contribute to', { got: task });
-  }
+function requireForm({ phase, maskMaterial, roundKey }: RoundOrder): void {
   if (phase !== 'whole' || maskMaterial !== null)
     throw refused('order-phase', 'the plan is not masked', { got: phase });
   try {
@@ -81,6 +81,15 @@ function requireForm({ task, phase, maskMaterial, roundKey }: RoundOrder): void 
   } catch (cause) {
     throw refused('order-key', 'the round key is no key', { cause });
   }
+}
+
+/** What the plan has this round for, whatever an enclave asks: no order can turn a round of training into one of statistics. */
+function requireTask({ records }: GateView, { task, round }: RoundOrder): void {
+  const plan = records.plan.value;
+  if (task === 'checkpointReturn' || round > lastRound(plan)) return;
+  const planned = stageOf(plan, round).task;
+  if (task !== planned)
+    throw refused('order-task', 'not what the plan has this round for', { expected: planned, got: task });
 }
 
 function requireTime({ now }: GateView, { deadline }: RoundOrder): void {
@@ -107,7 +116,7 @@ function requireAttempt({ sealings }: GateView, { value, digest }: Order, { valu
 
 /** The reservation covers so many attempts of each round and no more; resealing the same integers is none. */
 function requireAttemptsLeft({ sealings, records }: GateView, { value, digest }: Order, work: Work): void {
-  if (work.kind !== 'train') return;
+  if (work.kind !== 'work') return;
   const others = sealings.filter(({ round, order }) => round === value.round && order !== digest);
   const used = new Set(others.map(({ payload }) => payload)).size;
   const { maxAttempts } = records.plan.value.sites;
@@ -149,10 +158,10 @@ function requireRound(view: GateView, order: RoundOrder, context: OrderContext):
   const expected = (newest?.round ?? 0) + 1;
   if (order.round > expected)
     throw new GateWaits('checkpoint-awaited', 'the order is ahead of what this site has seen closed');
-  if (order.round < expected || order.round > view.records.plan.value.rounds) {
+  if (order.round < expected || order.round > lastRound(view.records.plan.value)) {
     throw refused('order-round', 'not the round that is due', { expected: String(expected), got: String(order.round) });
   }
-  return { kind: 'train', base: requireBase(view, order) };
+  return { kind: 'work', base: requireBase(view, order) };
 }
 
 /**

@@ -35,6 +35,7 @@ const publishable: ReadonlySet<DocumentKind> = new Set<DocumentKind>([
   'RoundReceipt',
   'Cosignature',
   'SealedModel',
+  'RoundResult',
   'SiteStatus',
   'StudyStop',
   'ReleaseConsent',

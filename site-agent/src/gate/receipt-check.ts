@@ -1,6 +1,7 @@
 // A RoundReceipt before this site cosigns it: step 4 of a round (docs/protocol.md 4.3). After cosigning, this site says the same for good.
 import type { RoundReceipt } from '@wardround/protocol/documents/round';
 import { absenteeCodes } from '@wardround/protocol/refusal-codes';
+import { lastRound, releasesResult, stageOf } from '@wardround/protocol/schedule';
 import type { OwnApproval } from './approval-check.ts';
 import { follows, type Receipt } from './chain.ts';
 import { requireConditions } from './conditions.ts';
@@ -42,7 +43,7 @@ export function checkReceipt(view: GateView, receipt: Receipt, context: ReceiptC
   requireUnique(view, receipt);
   requirePlace(view, receipt);
   requireRollForward(view, receipt, order);
-  requireResult(receipt.value, order);
+  requireResult(view, receipt.value, order);
   requireContributors(view, receipt.value, order);
   requireOwn(view, receipt.value);
   requireAbsentees(view, receipt.value);
@@ -66,12 +67,12 @@ function requireOrder({ records }: GateView, { value }: Receipt, { session }: Re
   return order;
 }
 
-/** One receipt a round; a second one only with the same checkpoint. What this site cosigned before decides, whichever session it came from. */
+/** One receipt a round; a second one only with the same checkpoint, and so the same result. What this site cosigned before decides, whichever session it came from. */
 function requireUnique({ records, site }: GateView, { value }: Receipt): void {
   for (const { value: cosignature } of records.of('Cosignature')) {
     if (cosignature.site !== site || cosignature.round !== value.round) continue;
     const earlier = records.byDigest('RoundReceipt', cosignature.receipt);
-    if (earlier !== undefined && earlier.value.checkpoint === value.checkpoint) continue;
+    if (earlier?.value.checkpoint === value.checkpoint && earlier.value.result === value.result) continue;
     throw refused('receipt-fork', 'this site cosigned another result of this round', {
       expected: earlier?.value.checkpoint ?? cosignature.receipt,
       got: value.checkpoint ?? 'none',
@@ -81,7 +82,7 @@ function requireUnique({ records, site }: GateView, { value }: Receipt): void {
 
 function requirePlace({ chain, records }: GateView, receipt: Receipt): void {
   const { round } = receipt.value;
-  if (round > records.plan.value.rounds)
+  if (round > lastRound(records.plan.value))
     throw refused('receipt-round', 'the plan has no such round', { got: String(round) });
   const before = round === 1 ? undefined : chain[round - 2];
   if (round > chain.length + 1 || (round > 1 && before === undefined)) {
@@ -104,20 +105,36 @@ function requireRollForward({ records }: GateView, { value }: Receipt, order: Or
   }
   if (value.rollsForward === null) return;
   const rolled = records.byDigest('RoundReceipt', value.rollsForward);
-  if (rolled?.value.round !== value.round || rolled.value.checkpoint !== value.checkpoint) {
-    throw refused('roll-forward-mismatch', 'the round was rolled forward to another result', {
-      expected: rolled?.value.checkpoint ?? 'none',
-      got: value.checkpoint ?? 'none',
-    });
-  }
+  const same =
+    rolled?.value.round === value.round &&
+    rolled.value.checkpoint === value.checkpoint &&
+    rolled.value.result === value.result;
+  if (same) return;
+  throw refused('roll-forward-mismatch', 'the round was rolled forward to another result', {
+    expected: rolled?.value.checkpoint ?? 'none',
+    got: value.checkpoint ?? 'none',
+  });
 }
 
-function requireResult(receipt: RoundReceipt, order: Order): void {
+/** Every round makes a checkpoint. Statistics and evaluations leave the model as it is, and release a result; no other round does. */
+function requireResult({ records }: GateView, receipt: RoundReceipt, order: Order): void {
   if (receipt.base !== order.value.base.checkpoint)
     throw refused('receipt-base', "not the order's base", { got: receipt.base });
-  if (receipt.task !== 'update' || receipt.model === null || receipt.checkpoint === null || receipt.result !== null) {
-    throw refused('receipt-result', 'an update round results in a model and a checkpoint', { got: receipt.task });
-  }
+  const { task } = stageOf(records.plan.value, receipt.round);
+  if (receipt.task !== task)
+    throw refused('receipt-result', 'not what the plan has this round for', { expected: task, got: receipt.task });
+  if (receipt.model === null || receipt.checkpoint === null)
+    throw refused('receipt-result', 'every round results in a model and a checkpoint', { got: receipt.task });
+  const released = releasesResult(task);
+  if (released !== (receipt.result !== null))
+    throw refused('receipt-result', 'statistics and evaluations release a result, and nothing else does', {
+      got: task,
+    });
+  if (released && receipt.model !== order.value.base.model)
+    throw refused('receipt-result', 'this round changes no model', {
+      expected: order.value.base.model,
+      got: receipt.model,
+    });
   if (receipt.noise.mode !== 'none' || receipt.survivors !== null) {
     throw refused('receipt-noise', 'the plan has neither noise nor masks', { got: receipt.noise.mode });
   }

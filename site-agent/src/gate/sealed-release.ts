@@ -5,6 +5,7 @@ import { sign, type Verified } from '@wardround/protocol/documents/signed';
 import type { SigningKey } from '@wardround/protocol/keys';
 import type { BlobRef } from '@wardround/protocol/manifest';
 import type { WrappedKey } from '@wardround/protocol/hpke';
+import { lastRound } from '@wardround/protocol/schedule';
 import { releaseInfo } from '@wardround/protocol/seal-context';
 import { sealToMany } from '@wardround/protocol/sealed-stream';
 import type { StudyRecords } from '@wardround/protocol/study-records';
@@ -65,7 +66,7 @@ export class SealedRelease {
     const { plan } = request.records;
     const recipient = plan.value.release.to.find(({ signing }) => signing === request.recipient);
     if (recipient === undefined) throw refused('release-recipient', 'not a recipient of the plan');
-    if (request.final.round !== plan.value.rounds || !request.final.closed) {
+    if (request.final.round !== lastRound(plan.value) || !request.final.closed) {
       throw refused('release-not-final', 'the last round is not closed');
     }
     const consents = consentsTo(request);

@@ -5,7 +5,8 @@ import type { FederationView } from '@wardround/protocol/federation-view';
 import { hpkeThumbprint } from '@wardround/protocol/hpke-keys';
 import { thumbprint } from '@wardround/protocol/keys';
 import { unsupported } from '@wardround/protocol/plan/support';
-import { leastContributors, quorum } from '@wardround/protocol/quorum';
+import { leastContributorsOf } from '@wardround/protocol/plan/strategy-problems';
+import { quorum } from '@wardround/protocol/quorum';
 import { requireSupportedLearning } from '@wardround/learning/supported';
 
 type Plan = Verified<'StudyPlan'>;
@@ -73,7 +74,7 @@ function requireRoster({ value }: Plan, { named, newest }: PlanContext): void {
 }
 
 function requireMinimum({ value }: Plan, { named }: PlanContext): void {
-  const least = leastContributors(named.colludingSites);
+  const least = leastContributorsOf(value.strategy, named.colludingSites);
   const { minimum, roster } = value.sites;
   if (minimum >= least && minimum <= roster.length) return;
   throw refuse('plan-minimum', 'the least number of contributors does not protect, or cannot be reached', {

@@ -1,6 +1,6 @@
 // The study's files in the vault: plan, snapshot choice, receiving key, integers, checkpoints, results. Each is durable when its write returns.
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type Bytes, concatBytes, copyBytes } from '@wardround/protocol/bytes';
@@ -145,8 +145,25 @@ export class VaultFiles {
     }
   }
 
-  async removePayload(study: string, name: PayloadName): Promise<void> {
-    await rm(this.#payloadPath(study, name), { force: true });
+  /** What this site keeps for itself if the payload of that name is counted. */
+  async writeKept(study: string, name: PayloadName, bytes: Uint8Array): Promise<void> {
+    await writeDurably(this.#keptPath(study, name), bytes);
+  }
+
+  async readKept(study: string, name: PayloadName): Promise<Bytes | null> {
+    const bytes = await readOrNull(this.#keptPath(study, name));
+    return bytes === null ? null : copyBytes(bytes);
+  }
+
+  /** Everything under `payloads/` goes that neither rule needs, what a killed process left half-written too. */
+  async removePayloadFiles(study: string, { isPayloadNeeded, isKeptNeeded }: NeededFiles): Promise<void> {
+    const directory = join(this.studyDirectory(study), 'payloads');
+    for (const file of await readdir(directory)) {
+      const [, round, attempt, ending] = /^(\d+)-(\d+)\.(bin|kept)$/.exec(file) ?? [];
+      const isNeeded = ending === 'bin' ? isPayloadNeeded : ending === 'kept' ? isKeptNeeded : null;
+      if (isNeeded?.({ round: Number(round), attempt: Number(attempt) }) === true) continue;
+      await rm(join(directory, file), { force: true });
+    }
   }
 
   async writeCheckpoint(study: string, round: number, bytes: Uint8Array): Promise<void> {
@@ -189,9 +206,18 @@ export class VaultFiles {
     return join(this.studyDirectory(study), 'payloads', `${round}-${attempt}.bin`);
   }
 
+  #keptPath(study: string, { round, attempt }: PayloadName): string {
+    return join(this.studyDirectory(study), 'payloads', `${round}-${attempt}.kept`);
+  }
+
   #checkpointPath(study: string, round: number): string {
     return join(this.studyDirectory(study), 'checkpoints', `${round}.safetensors`);
   }
+}
+
+export interface NeededFiles {
+  readonly isPayloadNeeded: (name: PayloadName) => boolean;
+  readonly isKeptNeeded: (name: PayloadName) => boolean;
 }
 
 export interface PayloadName {

@@ -7,6 +7,7 @@ import { UNVERIFIED_kindOf, verify, type Verified } from '@wardround/protocol/do
 import { describeError, WardroundError } from '@wardround/protocol/errors';
 import { requireSite } from '@wardround/protocol/federation-view';
 import { hpkeThumbprint } from '@wardround/protocol/hpke-keys';
+import { lastRound } from '@wardround/protocol/schedule';
 import type { InboxFile } from './inbox-files.ts';
 import type { VaultPorts } from './ports.ts';
 import type { Study } from './study.ts';
@@ -73,7 +74,6 @@ async function reserve(ports: VaultPorts, study: Study, approval: Verified<'Appr
     });
   }
   const { federation, population, budget } = value;
-  const { rounds, sites } = study.plan;
   await ports.ledger.reserve({
     type: 'reserve',
     federation,
@@ -81,8 +81,8 @@ async function reserve(ports: VaultPorts, study: Study, approval: Verified<'Appr
     approval: approval.digest,
     population,
     budget,
-    rounds,
-    maxAttempts: sites.maxAttempts,
+    rounds: lastRound(study.plan),
+    maxAttempts: study.plan.sites.maxAttempts,
     reservedAt: value.approvedAt,
   });
 }

@@ -1,16 +1,17 @@
 // What the vault asks of learning: the initial checkpoint, one round's integers, and the comparison at the end.
 import { checkCohort } from '@wardround/datasets/contract';
-import { type EncodedCohort, encodeCohort } from '@wardround/datasets/encode';
+import { encodeCohort, type EncodedSite, encodeSiteRows } from '@wardround/datasets/encode';
 import { readSnapshot } from '@wardround/datasets/snapshot';
-import { checkpointDigest, decodeCheckpoint, encodeCheckpoint, modelDigest } from '@wardround/learning/checkpoint';
-import { initialModel } from '@wardround/learning/initial-model';
-import { serverStrategy } from '@wardround/learning/strategies/of-plan';
+import { decodeCheckpoint } from '@wardround/learning/checkpoint';
+import { initialCheckpoint } from '@wardround/learning/rounds/initial-checkpoint';
+import { workLocally } from '@wardround/learning/rounds/local-work';
+import { roundTask } from '@wardround/learning/rounds/round-task';
 import { type Backend, type BackendName, startBackend } from '@wardround/learning/tfjs/backend';
-import { trainLocally } from '@wardround/learning/tfjs/train';
-import { quantiseUpdate } from '@wardround/learning/update';
 import type { Bytes } from '@wardround/protocol/bytes';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
+import { WardroundError } from '@wardround/protocol/errors';
 import type { PayloadTensor } from '@wardround/protocol/payload';
+import type { Tensor } from '@wardround/protocol/safetensors';
 
 export interface InitialCheckpoint {
   readonly bytes: Bytes;
@@ -21,16 +22,27 @@ export interface InitialCheckpoint {
 /** The study's rows at this site, ready to train on. */
 export interface StudyData {
   readonly snapshot: string;
-  readonly encoded: EncodedCohort;
+  /** Not standardised yet where the statistics of all sites decide how. */
+  readonly encoded: EncodedSite;
 }
 
-export interface TrainingRequest {
+export interface WorkRequest {
   readonly plan: StudyPlan;
   readonly site: string;
+  /** Of the study; the plan says what it is for. */
   readonly round: number;
   /** Bytes of the base checkpoint, whose digest was checked. */
   readonly base: Bytes;
   readonly data: StudyData;
+  /** This site's own state, as the newest round that counted it left it. */
+  readonly kept: readonly Tensor[];
+}
+
+export interface WorkDone {
+  /** The round's integers, as its task lays them out. */
+  readonly tensors: readonly PayloadTensor[];
+  /** This site's own state from the moment that a cosigned receipt counts these integers. */
+  readonly kept: readonly Tensor[];
 }
 
 export interface Evaluation {
@@ -40,6 +52,8 @@ export interface Evaluation {
   readonly federatedAuroc: number | null;
 }
 
+export type EvaluationRequest = Omit<WorkRequest, 'round' | 'base'> & { readonly final: Bytes };
+
 export interface Learner {
   /** Named in logs. */
   describe(): Promise<string>;
@@ -47,10 +61,10 @@ export interface Learner {
   initial(plan: StudyPlan): InitialCheckpoint;
   /** @throws WardroundError `snapshot-*`, `cohort-*` */
   load(file: { readonly path: string; readonly digest: string }, plan: StudyPlan): Promise<StudyData>;
-  /** The round's integers, within the plan's bound. */
-  train(request: TrainingRequest): Promise<readonly PayloadTensor[]>;
+  /** This site's part of a round, whatever the round is for. */
+  work(request: WorkRequest): Promise<WorkDone>;
   /** The federated model beside one that was trained on this site's rows alone, on this site's test rows. */
-  evaluate(request: Omit<TrainingRequest, 'round' | 'base'> & { readonly final: Bytes }): Promise<Evaluation>;
+  evaluate(request: EvaluationRequest): Promise<Evaluation>;
 }
 
 export class TfjsLearner implements Learner {
@@ -66,29 +80,29 @@ export class TfjsLearner implements Learner {
   }
 
   initial(plan: StudyPlan): InitialCheckpoint {
-    const model = initialModel(plan);
-    const bytes = encodeCheckpoint({ round: 0, model, state: serverStrategy(plan.strategy).initialState(model) });
-    return { bytes, checkpoint: checkpointDigest(bytes), model: modelDigest(model) };
+    const { bytes, checkpoint, model } = initialCheckpoint(plan);
+    return { bytes, checkpoint, model };
   }
 
   async load({ path, digest }: { path: string; digest: string }, plan: StudyPlan): Promise<StudyData> {
     const { table } = await readSnapshot(path, digest);
-    return { snapshot: digest, encoded: encodeCohort(checkCohort(table, plan.cohort)) };
+    const checked = checkCohort(table, plan.cohort);
+    const encoded = plan.cohort.standardise === 'federated' ? encodeSiteRows(checked) : encodeCohort(checked);
+    return { snapshot: digest, encoded };
   }
 
-  async train({ plan, site, round, base, data }: TrainingRequest): Promise<readonly PayloadTensor[]> {
+  async work({ plan, site, round, base, data, kept }: WorkRequest): Promise<WorkDone> {
     const backend = await this.#start();
-    const { model } = decodeCheckpoint(base);
-    const trained = await trainLocally({ backend, plan, model, data: data.encoded.train, site, round });
-    const { ring, stepLog2 } = plan.encoding.update;
-    const { tensors } = quantiseUpdate({ base: model, local: trained.model }, plan.encoding.update);
-    return tensors.map(({ name, shape, data: values }) => ({
-      header: { name, shape: [...shape], ring, stepLog2, weighting: 'byEnclave' },
-      values,
+    const content = decodeCheckpoint(base);
+    const done = await workLocally({ backend, plan, site, round, base: content, data: data.encoded, kept });
+    const tensors = roundTask(plan, round).tensors.map((header, i) => ({
+      header,
+      values: ownIntegers(done.integers[i]),
     }));
+    return { tensors, kept: done.kept };
   }
 
-  async evaluate(request: Omit<TrainingRequest, 'round' | 'base'> & { readonly final: Bytes }): Promise<Evaluation> {
+  async evaluate(request: EvaluationRequest): Promise<Evaluation> {
     const { compareModels } = await import('./compare-models.ts');
     return await compareModels(await this.#start(), request);
   }
@@ -97,4 +111,11 @@ export class TfjsLearner implements Learner {
     this.#backend ??= startBackend(this.#name);
     return await this.#backend;
   }
+}
+
+/** A payload's integers lie in memory of their own. */
+function ownIntegers(values: Int32Array | BigInt64Array | undefined): PayloadTensor['values'] {
+  if (values instanceof Int32Array) return Int32Array.from(values);
+  if (values instanceof BigInt64Array) return BigInt64Array.from(values);
+  throw new WardroundError('payload-shape', 'the round made no integers for one of its tensors', { action: 'stop' });
 }

@@ -1,6 +1,9 @@
 // What is owed in a study now, from what was verified and what was done. The order of the steps is the order of the protocol.
 import { WardroundError } from '@wardround/protocol/errors';
+import { lastRound } from '@wardround/protocol/schedule';
+import { resultDigest } from '@wardround/learning/rounds/released-result';
 import { newestApproval, isWithdrawn } from '../gate/approval-check.ts';
+import type { ClosedRound } from '../gate/chain.ts';
 import { answerChallenges } from './steps/answer-challenges.ts';
 import { contribute } from './steps/contribute.ts';
 import { cosignReceipts } from './steps/cosign-receipts.ts';
@@ -53,8 +56,9 @@ function isValid({ records, site, plan, ports }: Study): boolean {
  * its checkpoint back from here, for sites that did not receive it.
  */
 function isCompleteEverywhere(study: Study): boolean {
-  if (finalRound(study) === undefined) return false;
+  const final = finalRound(study);
   const { records, plan } = study;
+  if (final === undefined || !isReleased(study, final)) return false;
   const complete = new Set(
     records.of('SiteStatus').flatMap(({ value }) => (value.code === 'study-complete' ? [value.site] : [])),
   );
@@ -62,6 +66,14 @@ function isCompleteEverywhere(study: Study): boolean {
     const approval = newestApproval(records, name);
     return complete.has(name) || approval === undefined || isWithdrawn(records, approval);
   });
+}
+
+/** The last round's result is on the board, where it has one. An enclave that died before it said so is followed by another. */
+function isReleased({ records }: Study, { receipts }: ClosedRound): boolean {
+  const result = receipts[0]?.value.result ?? null;
+  if (result === null) return true;
+  const shown = records.of('RoundResult').filter(({ value }) => value.result === result);
+  return shown.some(({ value }) => resultDigest(value.values) === result);
 }
 
 /** The code of a StudyStop by a session that this site verified; anybody else's stops nothing. Remembered through restarts. */
@@ -78,14 +90,14 @@ function stoppedBy(study: Study): string | null {
 
 /** For the people of this site. */
 export function studyStatus(study: Study): StudyStatus {
-  const { title, researcher, rounds } = study.plan;
+  const { title, researcher } = study.plan;
   const session = [...study.sessions.values()].at(-1);
   return {
     study: study.digest,
     title,
     researcher,
     state: stateOf(study),
-    rounds,
+    rounds: lastRound(study.plan),
     round: study.chain().at(-1)?.round ?? 0,
     roundsContributed: roundsContributed(study),
     session: session?.open.digest ?? null,

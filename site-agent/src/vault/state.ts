@@ -39,6 +39,12 @@ export interface StoredSealing {
   readonly payload: string;
 }
 
+/** What this site keeps for itself if the integers that it was made with are counted. */
+export interface StoredKept extends StoredPayload {
+  /** Digest of the file `payloads/<round>-<attempt>.kept`; null where there was nothing to keep, and no file is. */
+  readonly state: string | null;
+}
+
 export interface StoredCheckpoint {
   readonly study: string;
   readonly round: number;
@@ -55,6 +61,9 @@ const schema = `
     nonce TEXT PRIMARY KEY, study TEXT NOT NULL, purpose TEXT NOT NULL, issued_at TEXT NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS payloads (
     study TEXT NOT NULL, round INTEGER NOT NULL, attempt INTEGER NOT NULL, payload TEXT NOT NULL,
+    PRIMARY KEY (study, round, attempt)) STRICT;
+  CREATE TABLE IF NOT EXISTS kept (
+    study TEXT NOT NULL, round INTEGER NOT NULL, attempt INTEGER NOT NULL, payload TEXT NOT NULL, state TEXT,
     PRIMARY KEY (study, round, attempt)) STRICT;
   CREATE TABLE IF NOT EXISTS sealings (
     study TEXT NOT NULL, round INTEGER NOT NULL, attempt INTEGER NOT NULL, order_digest TEXT NOT NULL, session TEXT NOT NULL,
@@ -154,6 +163,24 @@ export class VaultState implements LedgerWitness {
       .map(payloadOf);
   }
 
+  /** Before the payload of that attempt: an attempt that has a payload has this. */
+  keepKept({ study, round, attempt, payload, state }: StoredKept): void {
+    this.#db
+      .prepare(
+        'INSERT INTO kept VALUES (?, ?, ?, ?, ?) ON CONFLICT (study, round, attempt) DO UPDATE SET payload = excluded.payload, state = excluded.state',
+      )
+      .run(study, round, attempt, payload, state);
+  }
+
+  /** Oldest round first. */
+  kept(study: string): readonly StoredKept[] {
+    return this.#db.prepare('SELECT * FROM kept WHERE study = ? ORDER BY round, attempt').all(study).map(keptOf);
+  }
+
+  forgetKept({ study, round, attempt }: Omit<StoredKept, 'payload' | 'state'>): void {
+    this.#db.prepare('DELETE FROM kept WHERE study = ? AND round = ? AND attempt = ?').run(study, round, attempt);
+  }
+
   keepSealing({ study, round, attempt, order, session, payload }: StoredSealing): void {
     this.#db
       .prepare('INSERT INTO sealings VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING')
@@ -211,6 +238,11 @@ function nonceOf(row: Row): StoredNonce {
 function payloadOf(row: Row): StoredPayload {
   const { study, round, attempt, payload } = row;
   return { study: text(study), round: number(round), attempt: number(attempt), payload: text(payload) };
+}
+
+function keptOf(row: Row): StoredKept {
+  const { state } = row;
+  return { ...payloadOf(row), state: typeof state === 'string' ? state : null };
 }
 
 function sealingOf(row: Row): StoredSealing {

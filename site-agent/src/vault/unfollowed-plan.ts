@@ -1,6 +1,7 @@
 // Plans on the board that this vault does not follow as studies of its own, and what its people are told of them.
 import type { Verified } from '@wardround/protocol/documents/signed';
 import type { FederationView } from '@wardround/protocol/federation-view';
+import { lastRound } from '@wardround/protocol/schedule';
 import type { VaultPorts } from './ports.ts';
 import type { StudyStatus } from './status-file.ts';
 
@@ -25,13 +26,13 @@ export function planStatus(
   state: StudyStatus['state'],
   check: StudyStatus['check'],
 ): StudyStatus {
-  const { title, researcher, rounds } = value;
+  const { title, researcher } = value;
   return {
     study: digest,
     title,
     researcher,
     state,
-    rounds,
+    rounds: lastRound(value),
     round: 0,
     roundsContributed: 0,
     session: null,

@@ -1,6 +1,6 @@
-// The newest order of a verified session: train, make the integers durable, ask the gate again, seal, upload, say so. In this order only.
+// The newest order of a verified session: do its round's work, make the integers durable, ask the gate again, seal, upload, say so. In this order only.
 import { checkpointDigest } from '@wardround/learning/checkpoint';
-import type { TensorHeader } from '@wardround/protocol/documents/round';
+import { roundTask } from '@wardround/learning/rounds/round-task';
 import { WardroundError } from '@wardround/protocol/errors';
 import { encodePayload, payloadDigest, secretLength } from '@wardround/protocol/payload';
 import { PayloadReader } from '@wardround/protocol/payload-reader';
@@ -11,7 +11,7 @@ import { type SealedContent, SealedUpdate } from '../../gate/sealed-update.ts';
 import type { Session } from '../../gate/session-check.ts';
 import type { StoredPayload } from '../state.ts';
 import type { Study } from '../study.ts';
-import { updateTensors } from '../update-tensors.ts';
+import { keepWithPayload, keptState, removeOld } from '../kept-state.ts';
 import { requestEvidence } from './open-sessions.ts';
 
 /** @param refresh takes in what a person decided meanwhile: a withdrawal takes effect before the next sealing */
@@ -82,8 +82,8 @@ async function contentFor(study: Study, order: Order, what: Work): Promise<Seale
       return await checkpointContent(study, what.checkpoint);
     case 'reseal':
       return payloadContent(study, requirePayload(study, order, what.payload));
-    case 'train':
-      return payloadContent(study, await trainedPayload(study, order, what.base.round));
+    case 'work':
+      return payloadContent(study, await workedPayload(study, order, what.base.round));
   }
 }
 
@@ -109,34 +109,30 @@ function requirePayload({ ports, digest }: Study, { value }: Order, payload: str
   return kept;
 }
 
-/** The integers of this attempt: those on disk, where it was begun before a kill; else trained now, and durable before anything else. */
-async function trainedPayload(study: Study, { value }: Order, baseRound: number): Promise<StoredPayload> {
+/** The integers of this attempt: those on disk, where it was begun before a kill; else worked out now, and durable before anything else. */
+async function workedPayload(study: Study, { value }: Order, baseRound: number): Promise<StoredPayload> {
   const { ports, digest, plan, site } = study;
   const { round, attempt } = value;
-  const kept = ports.state.payloads(digest, round).find((known) => known.attempt === attempt);
-  if (kept !== undefined) return kept;
+  const before = ports.state.payloads(digest, round).find((known) => known.attempt === attempt);
+  if (before !== undefined) return before;
   const base = baseRound === 0 ? study.initial.bytes : await ports.files.readCheckpoint(digest, baseRound);
   if (base === null || checkpointDigest(base) !== value.base.checkpoint) {
     throw new WardroundError('checkpoint-lost', 'the base on disk is not the one that was kept', { action: 'stop' });
   }
-  const tensors = await ports.learner.train({ plan, site, round, base, data: await study.data() });
-  const payload = { tensors, secret: ports.random(secretLength) };
+  const kept = await keptState(study, round);
+  const done = await ports.learner.work({ plan, site, round, base, data: await study.data(), kept });
+  const payload = { tensors: done.tensors, secret: ports.random(secretLength) };
   const stored = { study: digest, round, attempt, payload: payloadDigest(payload) };
+  // This site's own state first: integers that are on disk are never worked out again, and what goes with them must be there with them.
+  await keepWithPayload(study, stored, done.kept);
   await ports.files.writePayload(digest, { round, attempt }, encodePayload(payload, plan.encoding.paddingBytes));
   ports.state.keepPayload(stored);
-  await removeOldPayloads(study, round);
+  await removeOld(study, round);
   return stored;
 }
 
-/** The newest cosigned round may still be rolled forward; what is older never is. */
-async function removeOldPayloads({ ports, digest }: Study, round: number): Promise<void> {
-  for (const { round: old, attempt } of ports.state.payloads(digest, round - 2)) {
-    await ports.files.removePayload(digest, { round: old, attempt });
-  }
-}
-
 function payloadContent(study: Study, { round, attempt, payload }: StoredPayload): SealedContent {
-  const tensors: readonly TensorHeader[] = updateTensors(study.plan);
+  const { tensors } = roundTask(study.plan, round);
   return { bytes: checkedPayload(study, { round, attempt, payload }), digest: payload, tensors };
 }
 
@@ -146,7 +142,8 @@ async function* checkedPayload(
   { round, attempt, payload }: Pick<StoredPayload, 'round' | 'attempt' | 'payload'>,
 ): AsyncGenerator<Uint8Array> {
   const { paddingBytes } = study.plan.encoding;
-  const reader = new PayloadReader({ tensors: updateTensors(study.plan), paddingBytes, onRun: () => {} });
+  const { tensors } = roundTask(study.plan, round);
+  const reader = new PayloadReader({ tensors, paddingBytes, onRun: () => {} });
   for await (const piece of study.ports.files.readPayload(study.digest, { round, attempt })) {
     reader.feed(piece);
     yield piece;

@@ -2,8 +2,10 @@
 import { decodeCheckpoint } from '@wardround/learning/checkpoint';
 import { WardroundError } from '@wardround/protocol/errors';
 import { encodeSafetensors } from '@wardround/protocol/safetensors';
+import { lastRound } from '@wardround/protocol/schedule';
 import { type ClosedRound, newestRound } from '../../gate/chain.ts';
 import { consentsTo, SealedRelease } from '../../gate/sealed-release.ts';
+import { keptState } from '../kept-state.ts';
 import type { Study } from '../study.ts';
 import { isHeld } from './receive-model.ts';
 
@@ -13,7 +15,7 @@ const turnMs = 60_000;
 /** The last round, closed and received; undefined before. */
 export function finalRound(study: Study): ClosedRound | undefined {
   const newest = newestRound(study.chain());
-  return newest?.round === study.plan.rounds && newest.closed && isHeld(study, newest) ? newest : undefined;
+  return newest?.round === lastRound(study.plan) && newest.closed && isHeld(study, newest) ? newest : undefined;
 }
 
 export function roundsContributed(study: Pick<Study, 'site' | 'chain'>): number {
@@ -37,15 +39,16 @@ async function writeResults(study: Study, final: ClosedRound): Promise<void> {
   if (bytes === null) throw new WardroundError('checkpoint-lost', 'the final model is not on disk', { action: 'stop' });
   const data = await study.data();
   const { encoded } = data;
+  const kept = await keptState(study, final.round + 1);
   await ports.files.writeResults(study.digest, {
     study: study.digest,
     receipt: final.receipts[0]?.digest ?? '',
     model: final.model,
-    rounds: plan.rounds,
+    rounds: lastRound(plan),
     patients: encoded.train.rows + encoded.test.rows,
     testPatients: encoded.test.rows,
     provenance: encoded.provenance,
-    ...(await ports.learner.evaluate({ plan, site, data, final: bytes })),
+    ...(await ports.learner.evaluate({ plan, site, data, kept, final: bytes })),
     roundsContributed: roundsContributed(study),
     backend: await ports.learner.describe(),
   });

@@ -1,5 +1,6 @@
 // The checkpoint of the newest closed round: opened with this study's receiving key, kept only if it is what a quorum cosigned.
 import { checkpointDigest, decodeCheckpoint, modelDigest } from '@wardround/learning/checkpoint';
+import { resultDigest, resultOf } from '@wardround/learning/rounds/released-result';
 import { type Bytes, concatBytes, copyBytes, fromBase64Url } from '@wardround/protocol/bytes';
 import type { Verified } from '@wardround/protocol/documents/signed';
 import { WardroundError } from '@wardround/protocol/errors';
@@ -39,7 +40,7 @@ async function tryOpen(study: Study, closed: ClosedRound, sealed: Verified<'Seal
   const { ports, digest } = study;
   try {
     const bytes = await open(study, sealed);
-    requireCosigned(bytes, closed);
+    requireCosigned(study, bytes, closed);
     await keep(study, closed, bytes);
     ports.log({ level: 'info', event: 'model-received', study: digest, round: closed.round });
     return true;
@@ -50,12 +51,28 @@ async function tryOpen(study: Study, closed: ClosedRound, sealed: Verified<'Seal
   }
 }
 
-/** @throws WardroundError `model-digest`, `checkpoint-format` */
-function requireCosigned(bytes: Bytes, { checkpoint, model, round }: ClosedRound): void {
+/** @throws WardroundError `model-digest`, `result-digest`, `checkpoint-format` */
+function requireCosigned({ plan }: Study, bytes: Bytes, { checkpoint, model, round, receipts }: ClosedRound): void {
   const decoded = checkpointDigest(bytes) === checkpoint ? decodeCheckpoint(bytes) : null;
-  if (decoded !== null && decoded.round === round && modelDigest(decoded.model) === model) return;
-  throw new WardroundError('model-digest', 'not the checkpoint that a quorum cosigned', {
-    expected: checkpoint,
+  if (decoded === null || decoded.round !== round || modelDigest(decoded.model) !== model) {
+    throw new WardroundError('model-digest', 'not the checkpoint that a quorum cosigned', {
+      expected: checkpoint,
+      action: 'stop',
+    });
+  }
+  requireResult(resultDigest(resultOf(plan, decoded)), receipts);
+}
+
+/**
+ * What was released to everybody is what this checkpoint makes of the sums. A site can see that only now: it cosigned the digests of both,
+ * of which an enclave could have made one and not the other.
+ */
+function requireResult(expected: string | null, receipts: ClosedRound['receipts']): void {
+  const other = receipts.find(({ value }) => value.result !== expected);
+  if (other === undefined) return;
+  throw new WardroundError('result-digest', 'what the round released is not what its checkpoint says', {
+    expected: expected ?? 'none',
+    got: other.value.result ?? 'none',
     action: 'stop',
   });
 }
