@@ -47,11 +47,12 @@ export function bySiteColumn(table: Table, name: string): readonly SiteTable[] {
   return [...places].map(([site, rows]) => ({ name: site, table: rowsAt(rest, rows) }));
 }
 
-/** Lower case, what a name may not have becomes `-`; a bare number gets `site-` before it. */
+/** Lower case, what a name may not have becomes `-`. */
 function siteName(value: string | number, column: string): string {
-  const text = String(value).toLowerCase();
-  const cleaned = text.replaceAll(/[^a-z0-9._-]+/g, '-').replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
-  const site = typeof value === 'number' ? `site-${cleaned}` : cleaned;
+  const site = String(value)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]+/g, '-')
+    .replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
   if (!/^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/.test(site))
     throw refusedColumn(column, { expected: 'values that can name a site', got: String(value).slice(0, 80) });
   return site;

@@ -136,7 +136,10 @@ async function simulateVariant({
   const givenWeights = options.initialModel !== undefined;
   const plan = simulatedPlan({ source, roster, givenWeights, seed });
   const sites = encoded.map(({ name, site }) => simulatedSite(name, site, plan));
-  const order = options.batchOrder === undefined ? null : await readBatchOrder(options.batchOrder, roster);
+  const order =
+    options.batchOrder === undefined
+      ? null
+      : await readBatchOrder(options.batchOrder, { sites: roster, roster: source.sites.roster });
   const result = await runSimulation({
     backend,
     plan,

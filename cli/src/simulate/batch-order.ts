@@ -13,22 +13,33 @@ const orderSchema = z.union([z.record(z.string(), rowsSchema), z.array(rowsSchem
 export type BatchOrder = ReadonlyMap<string, readonly number[]>;
 
 /**
- * `{"SITE": [row, ...]}`, or a list in the roster's order.
+ * `{"SITE": [row, ...]}`, or a list in the sites' order. Where the data name as many sites as the plan's roster but otherwise, the roster's
+ * names are understood too, in their order.
  *
- * @param roster as the plan writes it @throws WardroundError `file-unreadable`, `batch-order`
+ * @throws WardroundError `file-unreadable`, `batch-order`
  */
-export async function readBatchOrder(path: string, roster: readonly string[]): Promise<BatchOrder> {
+export async function readBatchOrder(
+  path: string,
+  { sites, roster }: { readonly sites: readonly string[]; readonly roster: readonly string[] },
+): Promise<BatchOrder> {
   const parsed = orderSchema.safeParse(parsedJson(await readText(path), path));
   if (!parsed.success)
     throw refused(path, '{"SITE": [row indices...]}, or a list of such lists in roster order', 'something else');
   const order = parsed.data;
-  if (!Array.isArray(order)) {
-    const stranger = Object.keys(order).find((name) => !roster.includes(name));
-    if (stranger !== undefined) throw refused(path, `sites of the roster: ${roster.join(', ')}`, stranger);
-    return new Map(Object.entries(order));
+  if (Array.isArray(order)) {
+    if (order.length !== sites.length) throw refused(path, `${sites.length} lists, one a site`, `${order.length}`);
+    return new Map(sites.map((name, i) => [name, order[i] ?? []]));
   }
-  if (order.length !== roster.length) throw refused(path, `${roster.length} lists, one a site`, `${order.length}`);
-  return new Map(roster.map((name, i) => [name, order[i] ?? []]));
+  const names = Object.keys(order);
+  const known = names.every((name) => sites.includes(name)) || roster.length !== sites.length ? sites : roster;
+  const stranger = names.find((name) => !known.includes(name));
+  if (stranger !== undefined) throw refused(path, `sites of the simulation: ${sites.join(', ')}`, stranger);
+  return new Map(
+    sites.flatMap((site, i) => {
+      const rows = order[known[i] ?? ''];
+      return rows === undefined ? [] : [[site, rows]];
+    }),
+  );
 }
 
 /** For `simulateStudy`. A site that the file does not name trains in the plan's order. */

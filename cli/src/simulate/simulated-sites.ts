@@ -54,28 +54,18 @@ export async function readSites(wanted: SitesWanted, cohort: Cohort): Promise<Si
   return dealOut(wanted, table, cohort);
 }
 
-/** The data say which sites there are; the roster's order is kept where it names the same. */
+/** The data say which sites there are; those that the roster names have its order. */
 function inRosterOrder(roster: readonly string[], sites: readonly SiteTable[]): SimulatedCohorts {
   const [first] = sites;
   if (first === undefined || sites.length < 2) throw tooFew(sites.length);
   const { provenance } = first.table;
-  const names = new Set(sites.map(({ name }) => name));
-  const same = roster.length === names.size && roster.every((name) => names.has(name));
-  if (same) {
-    const place = new Map(roster.map((name, i) => [name, i]));
-    return {
-      provenance,
-      sites: sites.toSorted((a, b) => (place.get(a.name) ?? 0) - (place.get(b.name) ?? 0)),
-      notes: [],
-    };
+  const named = roster.flatMap((name) => sites.filter((site) => site.name === name));
+  const others = sites.filter(({ name }) => !roster.includes(name));
+  if (named.length === roster.length) {
+    const note = `the plan's roster does not name these sites of the file: ${listed(others)}`;
+    return { provenance, sites: named, notes: others.length === 0 ? [] : [note] };
   }
-  const chosen = sites.filter(({ name }) => roster.includes(name));
-  if (chosen.length === roster.length) {
-    const left = sites.length - chosen.length;
-    const note = `the file has ${left} more ${left === 1 ? 'site' : 'sites'}, which the plan's roster does not name`;
-    return { provenance, sites: roster.flatMap((name) => chosen.filter((site) => site.name === name)), notes: [note] };
-  }
-  const note = `the plan's roster is ${roster.join(', ')}; simulated are the sites of the file: ${listed([...names])}`;
+  const note = `simulated are the sites of the file, ${listed(sites)}; the plan's roster names ${roster.join(', ')}`;
   return { provenance, sites, notes: [note] };
 }
 
@@ -178,7 +168,8 @@ export function encodeSites({ sites }: SimulatedCohorts, cohort: Cohort): Encode
   throw first ?? tooFew(encoded.length);
 }
 
-function listed(names: readonly string[]): string {
+function listed(sites: readonly SiteTable[]): string {
+  const names = sites.map(({ name }) => name);
   return names.length <= 8 ? names.join(', ') : `${names.slice(0, 8).join(', ')} and ${names.length - 8} more`;
 }
 
