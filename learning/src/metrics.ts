@@ -1,40 +1,66 @@
 // How good a model's answers are, by the plan's metrics. Computed from answers and labels of one site, for that site.
+import type { Cohort } from '@wardround/protocol/documents/cohort';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
-import type { Task } from './model-shape.ts';
+import { cIndex, concordance } from './cox/concordance.ts';
+import {
+  type ScoreTable,
+  accuracyOf,
+  aurocOf,
+  averagePrecisionOf,
+  brierOf,
+  calibrationErrorOf,
+  meanLogLossOf,
+  tableOf,
+} from './metrics/score-table.ts';
 
 export type Metric = StudyPlan['evaluation']['metrics'][number];
+export type LabelType = Cohort['label']['type'];
 
-/** Probabilities (binary) or numbers, and the labels that belong to them. */
+/** Probabilities (binary), numbers, or risks (survival: higher is earlier), and the labels that belong to them. */
 export interface Answers {
   readonly predictions: Float64Array;
-  readonly labels: Float64Array;
+  /** 0 or 1, the number, or the time. */
+  readonly labels: Float64Array | Float32Array;
+  /** Survival: 1 where the time ends with the event. */
+  readonly events?: Float64Array;
 }
 
 type Measure = (answers: Answers) => number | null;
 
-/** Confidence below which the log loss does not look, so that one sure mistake is not infinite. */
-const leastProbability = 1e-7;
-const calibrationBins = 10;
+export const tableMeasures = {
+  accuracy: accuracyOf,
+  auroc: aurocOf,
+  auprc: averagePrecisionOf,
+  brier: brierOf,
+  calibration: calibrationErrorOf,
+  loss: meanLogLossOf,
+} as const satisfies Partial<Record<Metric, (table: ScoreTable) => number | null>>;
 
-const measures: Readonly<Record<Task, Readonly<Partial<Record<Metric, Measure>>>>> = {
+const ofTable =
+  (measure: (table: ScoreTable) => number | null): Measure =>
+  ({ predictions, labels }) =>
+    measure(tableOf(predictions, labels));
+
+const measures: Readonly<Record<LabelType, Readonly<Partial<Record<Metric, Measure>>>>> = {
   binary: {
-    accuracy,
-    auroc,
-    auprc: averagePrecision,
-    brier: meanSquaredError,
-    calibration: expectedCalibrationError,
-    loss: logLoss,
+    accuracy: ofTable(accuracyOf),
+    auroc: ofTable(aurocOf),
+    auprc: ofTable(averagePrecisionOf),
+    brier: ofTable(brierOf),
+    calibration: ofTable(calibrationErrorOf),
+    loss: ofTable(meanLogLossOf),
   },
   number: { rmse: rootMeanSquaredError, loss: meanSquaredError },
+  survival: { cIndex: harrellsC },
 };
 
-/** @throws WardroundError `metric-unsupported` for one that the task does not have */
-export function requireSupportedMetrics(metrics: readonly Metric[], task: Task): void {
+/** @throws WardroundError `metric-unsupported` for one that the label does not have */
+export function requireSupportedMetrics(metrics: readonly Metric[], label: LabelType): void {
   for (const metric of metrics) {
-    if (measures[task][metric] === undefined) {
+    if (measures[label][metric] === undefined) {
       throw new WardroundError('metric-unsupported', 'this version cannot compute that metric for the plan’s label', {
-        expected: Object.keys(measures[task]).join(', '),
+        expected: Object.keys(measures[label]).join(', '),
         got: metric,
         where: 'evaluation.metrics',
       });
@@ -43,118 +69,50 @@ export function requireSupportedMetrics(metrics: readonly Metric[], task: Task):
 }
 
 /**
- * Each metric's value; null where it is not defined (no rows; AUROC and AUPRC need both classes).
+ * Each metric's value; null where it is not defined (no rows; AUROC and AUPRC need both classes, the C-index a pair to compare).
  *
  * @throws WardroundError `metric-unsupported`, `metric-data` (as many answers as labels, all finite)
  */
 export function evaluate(
   metrics: readonly Metric[],
-  task: Task,
+  label: LabelType,
   answers: Answers,
 ): Readonly<Partial<Record<Metric, number | null>>> {
-  requireSupportedMetrics(metrics, task);
+  requireSupportedMetrics(metrics, label);
   requireAnswers(answers);
   const isEmpty = answers.labels.length === 0;
   return Object.fromEntries(
-    metrics.map((metric) => [metric, isEmpty ? null : (measures[task][metric]?.(answers) ?? null)]),
+    metrics.map((metric) => [metric, isEmpty ? null : (measures[label][metric]?.(answers) ?? null)]),
   );
 }
 
-/** Share of rows where (probability > ½) is the label. */
-export function accuracy({ predictions, labels }: Answers): number {
-  return meanOf(predictions, (p, i) => (Number(p > 0.5) === labels[i] ? 1 : 0));
+/** As `accuracyOf`; NaN without rows. */
+export function accuracy(answers: Answers): number {
+  return ofTable(accuracyOf)(answers) ?? Number.NaN;
 }
 
-/**
- * Area under the ROC curve as the Mann–Whitney statistic, ties counted half: the chance that a positive is ranked above a negative.
- * Source: Hanley and McNeil, Radiology 143, 1982.
- */
-export function auroc({ predictions, labels }: Answers): number | null {
-  let negativesBelow = 0;
-  let favourable = 0;
-  let positives = 0;
-  for (const tie of ascendingTies({ predictions, labels })) {
-    favourable += tie.positives * (negativesBelow + tie.negatives / 2);
-    negativesBelow += tie.negatives;
-    positives += tie.positives;
-  }
-  return positives === 0 || negativesBelow === 0 ? null : favourable / (positives * negativesBelow);
+/** As `aurocOf`. */
+export function auroc(answers: Answers): number | null {
+  return ofTable(aurocOf)(answers);
 }
 
-/** Area under the precision-recall curve as average precision: Σ (Rₙ − Rₙ₋₁)·Pₙ over descending thresholds, ties together. */
-export function averagePrecision(answers: Answers): number | null {
-  const ties = [...ascendingTies(answers)].toReversed();
-  const allPositives = ties.reduce((sum, tie) => sum + tie.positives, 0);
-  if (allPositives === 0 || allPositives === answers.labels.length) return null;
-  let above = 0;
-  let positivesAbove = 0;
-  let area = 0;
-  for (const tie of ties) {
-    above += tie.positives + tie.negatives;
-    positivesAbove += tie.positives;
-    area += (tie.positives / allPositives) * (positivesAbove / above);
-  }
-  return area;
+function meanSquaredError({ predictions, labels }: Answers): number {
+  return predictions.reduce((sum, value, i) => sum + (value - (labels[i] ?? 0)) ** 2, 0) / predictions.length;
 }
 
-/** Mean squared difference; of probabilities it is the Brier score (Brier 1950, halved as is usual for two classes). */
-export function meanSquaredError({ predictions, labels }: Answers): number {
-  return meanOf(predictions, (p, i) => (p - (labels[i] ?? 0)) ** 2);
-}
-
-export function rootMeanSquaredError(answers: Answers): number {
+function rootMeanSquaredError(answers: Answers): number {
   return Math.sqrt(meanSquaredError(answers));
 }
 
-/** Mean negative log-likelihood of the labels, in nats. */
-export function logLoss({ predictions, labels }: Answers): number {
-  return meanOf(predictions, (p, i) => {
-    const ofLabel = labels[i] === 1 ? p : 1 - p;
-    return -Math.log(Math.min(Math.max(ofLabel, leastProbability), 1 - leastProbability));
-  });
+function harrellsC({ predictions, labels, events }: Answers): number | null {
+  return cIndex(concordance({ risks: predictions, labels, events: events ?? new Float64Array(0) }));
 }
 
-/**
- * Expected calibration error over ten bins of equal width: Σ share · |mean probability − share of positives|.
- * Source: Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015.
- */
-export function expectedCalibrationError({ predictions, labels }: Answers): number {
-  const gaps = new Float64Array(calibrationBins);
-  predictions.forEach((p, i) => {
-    const bin = Math.min(Math.floor(p * calibrationBins), calibrationBins - 1);
-    gaps[bin] = (gaps[bin] ?? 0) + p - (labels[i] ?? 0);
-  });
-  return gaps.reduce((sum, gap) => sum + Math.abs(gap), 0) / predictions.length;
-}
-
-interface Tie {
-  readonly positives: number;
-  readonly negatives: number;
-}
-
-/** Rows of equal prediction together, lowest prediction first. */
-function* ascendingTies({ predictions, labels }: Answers): Generator<Tie> {
-  const order = Array.from(predictions.keys()).toSorted((a, b) => (predictions[a] ?? 0) - (predictions[b] ?? 0));
-  for (let start = 0; start < order.length;) {
-    let end = start;
-    let positives = 0;
-    const value = predictions[order[start] ?? 0];
-    while (end < order.length && predictions[order[end] ?? 0] === value) {
-      if (labels[order[end] ?? 0] === 1) positives += 1;
-      end += 1;
-    }
-    yield { positives, negatives: end - start - positives };
-    start = end;
-  }
-}
-
-function meanOf(values: Float64Array, term: (value: number, i: number) => number): number {
-  return values.reduce((sum, value, i) => sum + term(value, i), 0) / values.length;
-}
-
-function requireAnswers({ predictions, labels }: Answers): void {
+/** @throws WardroundError `metric-data` unless there is one finite answer for each label, and one event where there are any */
+export function requireAnswers({ predictions, labels, events }: Answers): void {
   const isFinite = (value: number): boolean => Number.isFinite(value);
-  if (predictions.length !== labels.length || !predictions.every(isFinite) || !labels.every(isFinite)) {
+  const sizes = predictions.length === labels.length && (events?.length ?? labels.length) === labels.length;
+  if (!sizes || !predictions.every(isFinite) || !labels.every(isFinite)) {
     throw new WardroundError('metric-data', 'answers that cannot be measured', {
       expected: 'one finite answer for each label',
       got: `${predictions.length} answers, ${labels.length} labels`,

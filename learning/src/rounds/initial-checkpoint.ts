@@ -3,10 +3,14 @@
 import type { Bytes } from '@wardround/protocol/bytes';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import type { Tensor } from '@wardround/protocol/safetensors';
+import { beginsWithStatistics } from '@wardround/protocol/schedule';
 import { type Checkpoint, checkpointDigest, encodeCheckpoint, modelDigest } from '../checkpoint.ts';
+import { initialEvaluation } from '../evaluation/state.ts';
 import { initialModel } from '../initial-model.ts';
+import { initialStatistics } from '../statistics/state.ts';
 import { updateRule } from '../strategies/of-plan.ts';
-import { withSection } from './state-sections.ts';
+import { initialTraining } from '../training/early-stopping.ts';
+import { type StateSection, withSection } from './state-sections.ts';
 
 /** A checkpoint with its bytes and names. */
 export interface NamedCheckpoint {
@@ -29,5 +33,11 @@ export function nameCheckpoint(content: Checkpoint): NamedCheckpoint {
 }
 
 function initialState(plan: StudyPlan, model: readonly Tensor[]): readonly Tensor[] {
-  return withSection([], 'strategy', updateRule(plan).initialState(model));
+  const sections: readonly (readonly [StateSection, readonly Tensor[]])[] = [
+    ['statistics', beginsWithStatistics(plan) ? initialStatistics(plan) : []],
+    ['training', initialTraining(plan)],
+    ['strategy', updateRule(plan).initialState(model)],
+    ['evaluation', initialEvaluation(plan)],
+  ];
+  return sections.reduce<readonly Tensor[]>((state, [name, tensors]) => withSection(state, name, tensors), []);
 }

@@ -6,7 +6,11 @@ import type { Tensor } from '@wardround/protocol/safetensors';
 import { type Stage, stageOf } from '@wardround/protocol/schedule';
 import type { Checkpoint } from '../checkpoint.ts';
 import type { Backend } from '../tfjs/backend.ts';
+import { localStatistics } from '../statistics/local-statistics.ts';
+import { prepared } from '../statistics/prepared.ts';
+import { evaluateLocally } from '../tfjs/local-evaluation.ts';
 import { updateLocally } from '../tfjs/local-update.ts';
+import { stoppingEarly } from '../training/stopping-site.ts';
 import type { SiteRows } from './site-rows.ts';
 import type { Integers } from './round-task.ts';
 
@@ -41,13 +45,20 @@ export async function workLocally(request: LocalRequest): Promise<LocalContribut
   const stage = stageOf(request.plan, request.round);
   switch (stage.task) {
     case 'update':
-      return await updateLocally({ ...request, stage });
+      return await stoppingEarly({ ...request, ...ready(request), stage }, updateLocally);
     case 'statistics':
-    case 'newton':
+      return { integers: localStatistics(request.plan, request.data), kept: request.kept, loss: null };
     case 'evaluation':
+      return evaluateLocally({ ...request, ...ready(request), stage });
+    case 'newton':
       throw new WardroundError('stage-unsupported', 'this version cannot carry out that kind of round', {
         expected: 'update',
         got: stage.task,
       });
   }
+}
+
+/** After the statistics: class weights filled in, rows standardised. */
+function ready({ plan, data, base }: LocalRequest): Pick<LocalRequest, 'plan' | 'data'> {
+  return prepared({ plan, data, state: base.state });
 }

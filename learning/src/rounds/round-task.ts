@@ -5,8 +5,10 @@ import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
 import { type Stage, stageOf } from '@wardround/protocol/schedule';
 import type { Checkpoint } from '../checkpoint.ts';
+import { evaluationTask } from '../evaluation/evaluation-task.ts';
 import { statisticsTask } from '../statistics/statistics-task.ts';
 import { updateTask } from '../strategies/update-task.ts';
+import { withEarlyStopping } from '../training/early-stopping.ts';
 import { requireSummable } from './summable.ts';
 
 /** What the enclave checks of a tensor's integers besides their number. */
@@ -64,11 +66,12 @@ export function taskOfStage(plan: StudyPlan, stage: Stage): RoundTask {
 function taskFor(plan: StudyPlan, stage: Stage): RoundTask {
   switch (stage.task) {
     case 'update':
-      return updateTask(plan, stage);
+      return withEarlyStopping(updateTask(plan, stage), plan);
     case 'statistics':
       return statisticsTask(plan);
-    case 'newton':
     case 'evaluation':
+      return evaluationTask(plan, stage);
+    case 'newton':
       throw new WardroundError('stage-unsupported', 'this version cannot carry out that kind of round', {
         expected: 'update',
         got: stage.task,

@@ -29,7 +29,7 @@ export const statisticsStateNames = [
   'quantilesShown',
   /** For each measured variable the rows in bins of equal width over its range. */
   'histograms',
-  /** Of a negative and a positive row. */
+  /** Of a negative and a positive row; zeros where the plan does not want them from the counts. */
   'classWeights',
 ] as const;
 export type StatisticsStateName = (typeof statisticsStateNames)[number];
@@ -58,7 +58,8 @@ export function statisticsShapes(plan: StatisticsPlan): readonly NamedShape[] {
     quantiles: needs.quantiles && measured > 0 ? [measured, quantilePercents.length] : null,
     quantilesShown: needs.quantiles && measured > 0 ? [measured, quantilePercents.length] : null,
     histograms: needs.histograms && measured > 0 ? [measured, shownBins] : null,
-    classWeights: needs.classWeights ? [2] : null,
+    // Whatever the plan says of class weights, so that a plan with their numbers filled in still reads its state.
+    classWeights: plan.cohort.label.type === 'binary' ? [2] : null,
   };
   return statisticsStateNames.flatMap((name) => {
     const shape = shapes[name];

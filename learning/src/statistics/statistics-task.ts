@@ -85,8 +85,7 @@ class Pooled {
       quantilesShown: () => this.#quantiles().map((value) => (value === null ? 0 : 1)),
       histograms: () =>
         this.#histograms().flatMap((counts) => withoutSmallCells(coarser(counts, shownBins), this.#minimum)),
-      classWeights: () =>
-        classWeightsOf({ rows: this.#rows, positives: this.#counts('counts.events')[0] ?? 0, minimum: this.#minimum }),
+      classWeights: () => this.#classWeights(),
     };
   }
 
@@ -112,6 +111,12 @@ class Pooled {
       if (all > 0 && all < this.#minimum) return suppressed;
       return withoutSmallCells([events, all - events], this.#minimum)[0] ?? suppressed;
     });
+  }
+
+  #classWeights(): readonly number[] {
+    if (!this.#layout.needs.classWeights) return [0, 0];
+    const positives = this.#counts('counts.events')[0] ?? 0;
+    return classWeightsOf({ rows: this.#rows, positives, minimum: this.#minimum });
   }
 
   #codeGroups(): readonly (readonly number[])[] {
