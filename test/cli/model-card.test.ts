@@ -60,7 +60,9 @@ describe('the card of a study', () => {
       privacy: { guarantee: { kind: 'unbounded' }, mechanism: { mode: 'noDifferentialPrivacy' } },
       records: { study: world?.plan.digest, consents: ['a', 'b', 'c'], releasedBy: 'a' },
     });
-    expect(card.cohorts.rounds).toEqual([{ from: 1, to: 2, contributors: ['a', 'b', 'c', 'd'], absent: [] }]);
+    expect(card.cohorts.rounds).toEqual([
+      { from: 1, to: 2, task: 'update', contributors: ['a', 'b', 'c', 'd'], absent: [] },
+    ]);
     expect(card.privacy.weaknesses.map(({ name }) => name)).toContain('noDifferentialPrivacy');
     expect(card.records.cosignedBy.length).toBeGreaterThanOrEqual(3);
   });

@@ -154,15 +154,24 @@ function cohorts({ cohorts: { weighting, minimumCell, totalWeight, sites, rounds
       ],
     ),
     table(
-      ['rounds', 'contributors', 'absent'],
-      rounds.map(({ from, to, contributors, absent }) => [
+      ['rounds', 'for', 'contributors', 'absent'],
+      rounds.map(({ from, to, task, contributors, absent }) => [
         from === to ? from : `${from} to ${to}`,
+        tasks[task],
         contributors.join(', '),
         absent.map(({ site, code: why }) => `${site} (${why})`).join(', '),
       ]),
     ),
   ];
 }
+
+const tasks = {
+  update: 'training',
+  newton: 'training',
+  statistics: 'statistics',
+  evaluation: 'evaluation',
+  checkpointReturn: 'taking up again',
+} as const;
 
 function training({ training: { strategy, rounds, method, initialWeights, encoding } }: ModelCard): string[] {
   return [
@@ -212,13 +221,20 @@ function enclave({ enclave: { release, platforms, gpu, measurements, backend } }
         ['release', code(release)],
         ['platforms allowed', platforms.join(', ')],
         ['GPU', gpu],
-        ['measurements shown', measurements.length === 0 ? 'none could be read' : measurements.map(code).join(' ')],
+        [
+          'measurements shown',
+          measurements.length === 0
+            ? 'none could be read'
+            : measurements.map(({ register, value }) => `${registers[register]} ${code(value)}`).join(', '),
+        ],
         ['arithmetic', plain(backend)],
       ],
     ),
     'Each contributing hospital judged the evidence itself; `wardround audit verify` judges it again from the exported records.',
   ];
 }
+
+const registers = { snp: 'SEV-SNP', mrTd: 'TDX MRTD' } as const;
 
 function records({ records: given }: ModelCard): string[] {
   return [

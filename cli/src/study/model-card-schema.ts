@@ -12,6 +12,7 @@ import {
   sha256Schema,
   textSchema,
 } from '@wardround/protocol/documents/primitives';
+import { taskSchema } from '@wardround/protocol/documents/round';
 import {
   encodingSchema,
   initialWeightsSchema,
@@ -47,6 +48,7 @@ const siteSchema = z.strictObject({
 const roundsSchema = z.strictObject({
   from: positiveCountSchema,
   to: positiveCountSchema,
+  task: taskSchema,
   contributors: z.array(nameSchema),
   absent: z.array(z.strictObject({ site: nameSchema, code: codeSchema })),
 });
@@ -120,7 +122,9 @@ export const modelCardSchema = z.strictObject({
     platforms: studyPlanSchema.shape.attestation.shape.platforms,
     gpu: studyPlanSchema.shape.attestation.shape.gpu,
     /** As the evidence shows them; who judged it is each hospital, and `wardround audit verify` again. */
-    measurements: z.array(z.string()),
+    measurements: z.array(
+      z.strictObject({ register: z.enum(['snp', 'mrTd']), value: z.string().regex(/^[0-9a-f]{96}$/) }),
+    ),
     backend: textSchema,
   }),
   records: z.strictObject({

@@ -113,14 +113,15 @@ type Runs = ModelCard['cohorts']['rounds'];
 function runsOf(receipts: readonly Verified<'RoundReceipt'>[]): Runs {
   const runs: Runs = [];
   for (const { value } of receipts) {
-    const { round } = value;
+    const { round, task } = value;
     const contributors = value.contributors.map(({ site }) => site);
     const last = runs.at(-1);
     const isSame =
       last !== undefined &&
-      JSON.stringify([last.contributors, last.absent]) === JSON.stringify([contributors, value.absentees]);
+      JSON.stringify([last.task, last.contributors, last.absent]) ===
+        JSON.stringify([task, contributors, value.absentees]);
     if (isSame) last.to = round;
-    else runs.push({ from: round, to: round, contributors, absent: value.absentees });
+    else runs.push({ from: round, to: round, task, contributors, absent: value.absentees });
   }
   return runs;
 }

@@ -4,7 +4,7 @@ import type { PlanProblem } from './problems.ts';
 import type { UnboundPlan } from './unbound-plan.ts';
 
 /** None for a plan of another model. */
-export function treesProblems({ model, cohort, rounds, training }: UnboundPlan): PlanProblem[] {
+export function treesProblems({ model, cohort, rounds, training, release }: UnboundPlan): PlanProblem[] {
   if (model.kind !== 'gradientBoostedTrees') return [];
   const problems: PlanProblem[] = [];
   if (rounds !== roundsOfTrees(model)) {
@@ -41,6 +41,15 @@ export function treesProblems({ model, cohort, rounds, training }: UnboundPlan):
       message: 'a tree would overshoot what it is to correct',
       expected: 'at most 1',
       got: model.learningRate,
+    });
+  }
+  if (release.formats.includes('tfjs')) {
+    problems.push({
+      path: ['release', 'formats'],
+      code: 'trees-format',
+      message: 'a tfjs layers model is a chain of layers, and no layer is a tree',
+      expected: 'safetensors, onnx',
+      got: release.formats.join(', '),
     });
   }
   const bytes = histogramBytes(cohort, model);

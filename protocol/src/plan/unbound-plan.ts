@@ -64,7 +64,9 @@ export function fillPlan(source: PlanSource): UnboundPlan {
       to: release.to,
       whenSitesAgree: release.whenSitesAgree ?? null,
       consent: fillConsent(release.consent ?? 'oneByOne'),
-      formats: release.formats ?? ['safetensors', 'tfjs'],
+      formats:
+        release.formats ??
+        (source.model.kind === 'gradientBoostedTrees' ? ['safetensors', 'onnx'] : ['safetensors', 'tfjs']),
     },
   };
 }

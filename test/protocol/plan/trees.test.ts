@@ -16,6 +16,7 @@ function treesSource(): Plan {
   plan.strategy = { name: 'newton' };
   plan.rounds = 80;
   plan.cohort.standardise = 'none';
+  plan.release.formats = ['safetensors', 'onnx'];
   return plan;
 }
 
@@ -36,6 +37,9 @@ describe('a plan for trees', () => {
       l2: '1',
     });
     expect(codesOf(treesSource())).toEqual([]);
+    const source = treesSource();
+    delete source.release.formats;
+    expect(fillPlan(parsePlanSource(source)).release.formats).toEqual(['safetensors', 'onnx']);
   });
 
   it.each<[string, (plan: Plan) => void, string]>([
@@ -44,6 +48,7 @@ describe('a plan for trees', () => {
     ['a scale of each site', (plan) => (plan.cohort.standardise = 'perSite'), 'cohort.standardise trees-standardise'],
     ['the default scale', (plan) => delete plan.cohort.standardise, 'cohort.standardise trees-standardise'],
     ['a federated scale', (plan) => (plan.cohort.standardise = 'federated'), 'cohort.standardise trees-standardise'],
+    ['tfjs', (plan) => (plan.release.formats = ['tfjs']), 'release.formats trees-format'],
     ['a learning rate above 1', (plan) => (plan.model.learningRate = 1.01), 'model.learningRate trees-learning-rate'],
     [
       'local steps',
