@@ -1,39 +1,25 @@
-// A bit of every byte of NVIDIA evidence matters, and noise provokes nothing but coded refusals. Longer than the unit suite has patience for.
+// Every bit of an OCSP answer matters (genuine evidence: flips.long.ts), and noise provokes nothing but coded refusals. Longer than the unit suite has patience for.
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { copyBytes, utf8 } from '@wardround/protocol/bytes';
-import { readEvidenceList, readReportFile } from '@wardround/attestation/nvidia/evidence-files';
+import { readEvidenceList } from '@wardround/attestation/nvidia/evidence-files';
 import { parseNvidiaReport } from '@wardround/attestation/nvidia/report';
-import { openRim, verifyRim } from '@wardround/attestation/nvidia/rim/verify';
-import { nvidiaRoots, trustedNvidiaRoots } from '@wardround/attestation/nvidia/roots';
-import type { NvidiaEvidence } from '@wardround/attestation/nvidia/verify';
+import { openRim } from '@wardround/attestation/nvidia/rim/verify';
+import { trustedNvidiaRoots } from '@wardround/attestation/nvidia/roots';
 import { verifyNvidia } from '@wardround/attestation/nvidia/verify';
 import { parseOcspResponse } from '@wardround/attestation/x509/ocsp';
 import { readXml } from '@wardround/attestation/xml/reader';
 import { readXmlSignature } from '@wardround/attestation/xml/signature';
 import { StepLog } from '@wardround/attestation/steps';
-import { haveVectors, vector } from './vectors.ts';
 import type { NvidiaWorld } from './nvidia-world.ts';
 import { at, makeNvidiaWorld, nonce } from './nvidia-world.ts';
 
-/** One bit of each byte, another one from byte to byte. */
-function* flips(bytes: Bytes): Generator<readonly [number, Bytes]> {
+function* flips(bytes: Bytes): Generator<readonly [string, Bytes]> {
   for (let offset = 0; offset < bytes.byteLength; offset += 1)
-    yield [offset, bytes.with(offset, (bytes[offset] ?? 0) ^ (1 << ((offset * 5) % 8)))];
-}
-
-const genuine = 'nvidia/attestation-sdk';
-
-function authentic(evidence: NvidiaEvidence, where: string): boolean {
-  const log = new StepLog();
-  const appraisal = verifyNvidia(evidence, log);
-  expect(
-    log.steps.filter(({ code }) => code === 'attestation-internal'),
-    where,
-  ).toEqual([]);
-  return appraisal.authentic;
+    for (let bit = 0; bit < 8; bit += 1)
+      yield [`byte ${offset}, bit ${bit}`, bytes.with(offset, (bytes[offset] ?? 0) ^ (1 << bit))];
 }
 
 /** Nothing but our own errors, with a code of the kind that its step may have. */
@@ -45,55 +31,7 @@ function codedOnly(act: () => unknown, where: string): void {
   }
 }
 
-describe.skipIf(!haveVectors)('a bit of every byte of genuine evidence', () => {
-  const base = {
-    rims: [],
-    ocsp: [],
-    at: new Date('2026-11-23T00:00:00Z'),
-    rimValidity: 'now',
-    roots: nvidiaRoots,
-  } as const;
-
-  it.each([
-    ['hopperAttestationReport.txt', 'hopperCertChain.txt'],
-    ['switchAttestationReport.txt', 'switchCertChain.txt'],
-    [
-      'sample_attestation_data/gpu/blackwellAttestationReport.txt',
-      'sample_attestation_data/gpu/blackwellCertChain.txt',
-    ],
-  ])('of a report: %s', (report, chain) => {
-    const certificates = [vector(`${genuine}/${chain}`)];
-    for (const [offset, changed] of flips(readReportFile(vector(`${genuine}/${report}`)))) {
-      expect(authentic({ ...base, report: changed, certificates }, `byte ${offset}`), `byte ${offset}`).toBe(false);
-    }
-  });
-
-  it('of a chain', () => {
-    const report = readReportFile(vector(`${genuine}/hopperAttestationReport.txt`));
-    const pem = Buffer.from(vector(`${genuine}/hopperCertChain.txt`)).toString('latin1');
-    const chain = [...pem.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END/g)].map(([, body]) =>
-      copyBytes(Buffer.from(body ?? '', 'base64')),
-    );
-    expect(chain).toHaveLength(5);
-    chain.forEach((certificate, index) => {
-      for (const [offset, changed] of flips(certificate)) {
-        const where = `certificate ${index}, byte ${offset}`;
-        expect(authentic({ ...base, report, certificates: chain.with(index, changed) }, where), where).toBe(false);
-      }
-    });
-  });
-
-  it('of a manifest', () => {
-    const xml = vector(`${genuine}/NV_GPU_DRIVER_GH100_550.144.03.xml`);
-    const by = { roots: nvidiaRoots.rim, at: base.at };
-    expect(verifyRim({ xml }, by).manifest.version).toBe('550.144.03');
-    for (const [offset, changed] of flips(xml)) {
-      expect(() => verifyRim({ xml: changed }, by), `byte ${offset}`).toThrow(WardroundError);
-    }
-  });
-});
-
-describe('a bit of every byte of simulated evidence', () => {
+describe('a bit of simulated evidence', () => {
   let world: NvidiaWorld;
   beforeAll(async () => {
     world = await makeNvidiaWorld();
@@ -115,7 +53,12 @@ describe('a bit of every byte of simulated evidence', () => {
       return log.steps.find(({ name }) => name === 'revocation')?.status;
     };
     expect(judge(own)).toBe('ok');
-    for (const [offset, changed] of flips(own)) expect(judge(changed), `byte ${offset}`).not.toBe('ok');
+    let tried = 0;
+    for (const [where, changed] of flips(own)) {
+      tried += 1;
+      expect(judge(changed), where).not.toBe('ok');
+    }
+    console.log(`OCSP answer: ${tried} flips (every bit)`);
   });
 });
 

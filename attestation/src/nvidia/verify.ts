@@ -83,7 +83,7 @@ export function verifyNvidia(evidence: NvidiaEvidence, log: StepLog): NvidiaAppr
   const chain = log.run('chain', () => verifyDeviceChain(need(certificates), evidence.roots.device));
   log.run('validity', () => requireValidAt(need(chain), at));
   const device = log.run('device', () => readDevice(need(chain), need(report), evidence.kind));
-  log.run('signature', () => requireSignature(need(report), firstOf(need(certificates))));
+  log.run('signature', () => requireReportSignature(need(report), firstOf(need(certificates))));
   const fwid = log.run('fwid', () => requireFwid(firstOf(need(certificates)), need(report).opaque.fwid));
   const nonce = log.run('nonce', () => requireNonce(need(report), evidence.nonce));
   const manifests = verifyManifests(evidence, { report, device }, log);
@@ -167,7 +167,11 @@ function requireNonce({ nonce }: NvidiaReport, expected: string | undefined): st
   });
 }
 
-function requireSignature({ signed, signature }: NvidiaReport, { publicKey }: Certificate): void {
+/** The leaf's key signed all of the report that goes before the signature. @throws WardroundError `nvidia-signature` */
+export function requireReportSignature(
+  { signed, signature }: Pick<NvidiaReport, 'signed' | 'signature'>,
+  { publicKey }: Pick<Certificate, 'publicKey'>,
+): void {
   if (verify('sha384', signed, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature)) return;
   throw new WardroundError('nvidia-signature', 'the signature over the report does not verify', { action: 'stop' });
 }
