@@ -1,6 +1,7 @@
-// How large a boosted forest and its histograms are, from the plan alone: the compiler, the sites and the enclave refuse the same plans.
+// How large a boosted forest, its histograms and its gradients are, from the plan alone: the compiler, the sites and the enclave refuse the
+// same plans.
 import type { Cohort, Feature } from './documents/cohort.ts';
-import type { Model } from './documents/study-plan.ts';
+import type { Model, StudyPlan } from './documents/study-plan.ts';
 
 export type TreesModel = Extract<Model, { kind: 'gradientBoostedTrees' }>;
 
@@ -33,6 +34,43 @@ export function leavesOf({ trees, depth }: TreesModel): number {
 /** One round for each level of each tree. */
 export function roundsOfTrees({ trees, depth }: TreesModel): number {
   return trees * depth;
+}
+
+/** A row's gradient and Hessian stay within ±2^29 steps, so that 2^24 rows of them stay below 2^53, which doubles hold exactly. */
+const rowBits = 29;
+/** Steps coarser than this part of the largest gradient would be no training. */
+const leastPrecisionBits = 12;
+
+/**
+ * The step of gradients and Hessians: the plan's for sums, or coarser where the label's range needs it.
+ *
+ * @returns null where there is none: the range is wider than 2^29, or the plan's step too coarse for it
+ */
+export function gradientStepLog2(label: Cohort['label'], { sums }: Pick<StudyPlan['encoding'], 'sums'>): number | null {
+  const size = largestGradient(label);
+  const stepLog2 = Math.max(sums.stepLog2, ceilLog2(Math.max(size, 1)) - rowBits);
+  return stepLog2 > 0 || size * powerOfTwo(-stepLog2) < powerOfTwo(leastPrecisionBits) ? null : stepLog2;
+}
+
+/** Of one row: 1 for yes or no; for a number no prediction is counted as further off than the range is wide, or from 0. */
+export function largestGradient(label: Cohort['label']): number {
+  if (label.type !== 'number') return 1;
+  const [min, max] = [Number(label.range.min), Number(label.range.max)];
+  return Math.max(Math.abs(min), Math.abs(max), max - min);
+}
+
+/** Exact, by doubling or halving. */
+export function powerOfTwo(exponent: number): number {
+  let power = 1;
+  for (let i = Math.abs(exponent); i > 0; i -= 1) power *= exponent < 0 ? 0.5 : 2;
+  return power;
+}
+
+/** The least n from 0 with value ≤ 2^n. */
+function ceilLog2(value: number): number {
+  let n = 0;
+  for (let power = 1; power < value; power *= 2) n += 1;
+  return n;
 }
 
 function columnsOf(feature: Feature): { readonly columns: number; readonly isCode: boolean } {

@@ -2,15 +2,12 @@
 // does not matter which row stands at which site.
 import type { Cohort } from '@wardround/protocol/documents/cohort';
 import { WardroundError } from '@wardround/protocol/errors';
+import { gradientStepLog2, largestGradient, powerOfTwo } from '@wardround/protocol/tree-sizes';
 import type { TreesPlan } from './shape.ts';
 import { logOdds, logistic } from './exact-logistic.ts';
 
-/** Rows that one site may train on: with it, and {@link rowBits}, no sum of one site leaves the integers that a double holds (2⁵³). */
+/** Rows that one site may train on: with `gradientStepLog2`, no sum of one site leaves the integers that a double holds (2⁵³). */
 export const maxRows = 2 ** 24;
-/** A row's gradient and Hessian stay within ±2^29 steps. */
-const rowBits = 29;
-/** Coarser steps than this part of the gradient's bound would be no training. */
-const leastStepsLog2 = 12;
 
 /** Derivatives of a row's loss by its sum, in steps. */
 export interface TreesLoss {
@@ -34,17 +31,14 @@ export interface TreesLoss {
  * Binary labels: logistic loss, g = p − y, h = p(1 − p). Numbers: half the squared error, g = sum − y, h = 1.
  * Source: Chen and Guestrin, "XGBoost: A Scalable Tree Boosting System", KDD 2016, section 2.2.
  *
- * The step is the plan's for sums, or coarser where the label's range needs it: its bound is then still {@link rowBits} bits of steps.
- *
- * @throws WardroundError `model-label` for a survival label, `trees-step` where the plan's step is too coarse for the label
+ * @throws WardroundError `model-label` for a survival label, `trees-step` where the plan's step or the label's range leaves no precision
  */
 export function lossOf({ cohort: { label }, encoding }: Pick<TreesPlan, 'cohort' | 'encoding'>): TreesLoss {
-  const planned = encoding.sums.stepLog2;
   switch (label.type) {
     case 'binary':
-      return logisticLoss(requireStep(planned, 1));
+      return logisticLoss(requireStep(label, encoding));
     case 'number':
-      return squaredLoss(label, planned);
+      return squaredLoss(label, requireStep(label, encoding));
     case 'survival':
       throw new WardroundError('model-label', 'trees do not predict survival', {
         expected: 'a label of type binary or number',
@@ -80,10 +74,9 @@ function logisticLoss(stepLog2: number): TreesLoss {
 type NumberLabel = Extract<Cohort['label'], { type: 'number' }>;
 
 /** Sums may leave the label's range, so gradients are held to its largest size: what a bound proves, nobody has to believe. */
-function squaredLoss({ range }: NumberLabel, planned: number): TreesLoss {
-  const [min, max] = [Number(range.min), Number(range.max)];
-  const size = Math.max(Math.abs(min), Math.abs(max), max - min);
-  const stepLog2 = requireStep(planned, size);
+function squaredLoss(label: NumberLabel, stepLog2: number): TreesLoss {
+  const [min, max] = [Number(label.range.min), Number(label.range.max)];
+  const size = largestGradient(label);
   const one = powerOfTwo(-stepLog2);
   const bound = Math.ceil(size * one);
   return {
@@ -99,32 +92,14 @@ function squaredLoss({ range }: NumberLabel, planned: number): TreesLoss {
   };
 }
 
-/** The plan's step, or the finest with which `size` and 1 stay within 2^29 steps. */
-function requireStep(planned: number, size: number): number {
-  const stepLog2 = Math.max(planned, ceilLog2(Math.max(size, 1)) - rowBits);
-  if (size * powerOfTwo(-stepLog2) < powerOfTwo(leastStepsLog2)) {
-    throw new WardroundError('trees-step', 'the step of sums is too coarse for the gradients of this label', {
-      expected: `2^${ceilLog2(size) - leastStepsLog2} or finer`,
-      got: `2^${stepLog2}`,
-      where: 'encoding.sums.stepLog2',
-    });
-  }
-  return stepLog2;
-}
-
-/** The least n with value ≤ 2^n. */
-function ceilLog2(value: number): number {
-  let n = 0;
-  for (; powerOfTwo(n) < value; n += 1);
-  for (; powerOfTwo(n - 1) >= value && n > -64; n -= 1);
-  return n;
-}
-
-/** Exact, by doubling or halving. */
-export function powerOfTwo(exponent: number): number {
-  let power = 1;
-  for (let i = Math.abs(exponent); i > 0; i -= 1) power *= exponent < 0 ? 0.5 : 2;
-  return power;
+function requireStep(label: Cohort['label'], encoding: TreesPlan['encoding']): number {
+  const stepLog2 = gradientStepLog2(label, encoding);
+  if (stepLog2 !== null) return stepLog2;
+  throw new WardroundError('trees-step', 'no step of sums fits the gradients of this label', {
+    expected: 'a range of at most 2^29, and a step that is small beside it',
+    got: `2^${encoding.sums.stepLog2}`,
+    where: 'encoding.sums.stepLog2',
+  });
 }
 
 function within(value: number, least: number, most: number): number {

@@ -1,10 +1,11 @@
 // The enclave's part of a round of trees: histograms summed over the sites, one split for each node of the level, and after the last level
 // the leaves. The checkpoint that leaves has splits and leaves; histograms stay here and are forgotten.
 import { WardroundError } from '@wardround/protocol/errors';
+import { powerOfTwo } from '@wardround/protocol/tree-sizes';
 import type { ClosedContributions, NextContent, RoundTask } from '../rounds/round-task.ts';
 import { edgesOfStudy } from './edges.ts';
 import { type HistogramLayout, histogramLayout, histogramLimits, histogramTensors, treeRound } from './layout.ts';
-import { type TreesLoss, lossOf, powerOfTwo } from './loss.ts';
+import { type TreesLoss, lossOf } from './loss.ts';
 import { type Forest, type TreesPlan, copyForest, forestTensors, noSplit, readForest, treesModelOf } from './shape.ts';
 import { type Mass, type NodeCells, bestSplit, leafWeight, massOf } from './split.ts';
 

@@ -1,10 +1,17 @@
 // What a plan for gradient-boosted trees must agree on with itself: one round a level, whole units, Newton's sums, and a size that can be sent.
-import { histogramBytes, leavesOf, maxHistogramBytes, maxLeaves, roundsOfTrees } from '../tree-sizes.ts';
+import {
+  gradientStepLog2,
+  histogramBytes,
+  leavesOf,
+  maxHistogramBytes,
+  maxLeaves,
+  roundsOfTrees,
+} from '../tree-sizes.ts';
 import type { PlanProblem } from './problems.ts';
 import type { UnboundPlan } from './unbound-plan.ts';
 
 /** None for a plan of another model. */
-export function treesProblems({ model, cohort, rounds, training, release }: UnboundPlan): PlanProblem[] {
+export function treesProblems({ model, cohort, encoding, rounds, training, release }: UnboundPlan): PlanProblem[] {
   if (model.kind !== 'gradientBoostedTrees') return [];
   const problems: PlanProblem[] = [];
   if (rounds !== roundsOfTrees(model)) {
@@ -50,6 +57,15 @@ export function treesProblems({ model, cohort, rounds, training, release }: Unbo
       message: 'a tfjs layers model is a chain of layers, and no layer is a tree',
       expected: 'safetensors, onnx',
       got: release.formats.join(', '),
+    });
+  }
+  if (gradientStepLog2(cohort.label, encoding) === null) {
+    problems.push({
+      path: ['encoding', 'sumsStepLog2'],
+      code: 'trees-step',
+      message: 'no step of sums fits the gradients of this label',
+      expected: 'a range of at most 2^29, and a step that is small beside it',
+      got: String(encoding.sums.stepLog2),
     });
   }
   const bytes = histogramBytes(cohort, model);

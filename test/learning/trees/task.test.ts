@@ -56,6 +56,7 @@ describe('a round’s layout', () => {
     ['blood pressure', numberLabel('40', '300'), -24],
     ['large numbers', numberLabel('-1000000', '3000000'), -40],
     ['numbers far from 0', numberLabel('900000', '900001'), -24],
+    ['the widest range', numberLabel('0', '536870912'), -24],
   ])('bounds what a site can send so that a thousand sites cannot overflow: %s', (_, label, stepLog2) => {
     const limited = treesPlan({ label, stepLog2 });
     const { limits, tensors } = treesTask(limited, { trainingRound: 1 });
@@ -87,6 +88,7 @@ describe('a round’s layout', () => {
   it.each([
     ['yes or no', yesOrNo, -8],
     ['very small numbers', numberLabel('0', '0.0001'), -24],
+    ['numbers of a thousand million', numberLabel('-1000000000', '0'), -24],
   ])('is refused where its step is no precision: %s', (_, label, stepLog2) => {
     expect(() => treesTask(treesPlan({ label, stepLog2 }), { trainingRound: 1 })).toThrow(withCode('trees-step'));
   });

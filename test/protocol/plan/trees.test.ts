@@ -61,6 +61,12 @@ describe('a plan for trees', () => {
       (plan) => Object.assign(plan, { model: { ...plan.model, trees: 5000, depth: 12 }, rounds: 60_000 }),
       'model trees-too-large',
     ],
+    ['a coarse step', (plan) => (plan.encoding = { sumsStepLog2: -8 }), 'encoding.sumsStepLog2 trees-step'],
+    [
+      'a label too wide for any step',
+      (plan) => (plan.cohort.label = { name: 'cost', range: [0, 600_000_000] }),
+      'encoding.sumsStepLog2 trees-step',
+    ],
     [
       'a label that trees do not have',
       (plan) => (plan.cohort.label = { time: 't', timeUnit: 'd', event: 'e', eventWhen: '> 0', maxTime: 100 }),
