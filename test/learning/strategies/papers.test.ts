@@ -35,6 +35,9 @@ function planFor(strategy: StudyPlan['strategy'], overrides: Partial<StudyPlan> 
 const batches = (i: number, round: number, steps = 7): Iterable<Uint32Array> =>
   batchesOfRound({ rows: sizes[i] ?? 0, batchSize: 5, steps, round, seed: sgd.seed, site: `site-${i}` });
 
+/** From the mean update to the move of the model. */
+type Server = (delta: Vector) => Vector;
+
 const flat = (model: readonly Tensor[]): Vector => model.flatMap(({ data }) => Array.from(data, Number));
 const rowsOf = (i: number): Rows => rows[i] ?? siteRows(0, 1);
 const indices = sizes.map((_, i) => i);
@@ -48,6 +51,56 @@ describe('beside the paper, in float64', () => {
   let backend: Backend;
   beforeAll(async () => {
     backend = await startBackend('wasm');
+  });
+
+  const adaptive = { serverLearningRate: '0.1', beta1: '0.9', beta2: '0.99', tau: '0.01' };
+  /** x ← x + 0.1·m/(√v + 0.01) with v as its paper has it. */
+  const optimiser = (beta1: number, remember: (v: number, square: number) => number): (() => Server) => {
+    return () => {
+      const m = [0, 0, 0, 0];
+      const v = [0, 0, 0, 0];
+      return (delta) =>
+        delta.map((d, j) => {
+          m[j] = beta1 * (m[j] ?? 0) + (1 - beta1) * d;
+          v[j] = remember(v[j] ?? 0, d * d);
+          return (0.1 * m[j]) / (Math.sqrt(v[j]) + 0.01);
+        });
+    };
+  };
+  const velocity = (): Server => {
+    let v: Vector = [0, 0, 0, 0];
+    return (delta) => {
+      v = plus(times(v, 0.9), delta);
+      return times(v, 0.5);
+    };
+  };
+  it.each<[StudyPlan['strategy'], () => Server]>([
+    [{ name: 'fedAvg' }, () => (delta) => delta],
+    [{ name: 'fedProx', mu: '0.5' }, () => (delta) => delta],
+    [{ name: 'fedAvgM', serverLearningRate: '0.5', momentum: '0.9' }, velocity],
+    [{ name: 'fedAdam', ...adaptive }, optimiser(0.9, (v, square) => 0.99 * v + 0.01 * square)],
+    [{ name: 'fedYogi', ...adaptive }, optimiser(0.9, (v, square) => v - 0.01 * square * Math.sign(v - square))],
+    [{ name: 'fedAdagrad', serverLearningRate: '0.1', tau: '0.01' }, optimiser(0, (v, square) => v + square)],
+  ])('$0.name: the weighted mean, and what the server makes of it', async (strategy, serverOf) => {
+    const ours = await runFederation({ backend, plan: planFor(strategy), rows });
+    const mu = strategy.name === 'fedProx' ? Number(strategy.mu) : 0;
+    const server = serverOf();
+    let x: Vector = [0, 0, 0, 0];
+    ours.forEach(({ checkpoint }, r) => {
+      const updates = indices.map((i) =>
+        minus(localSgd({ start: x, rows: rowsOf(i), batches: batches(i, r + 1), learningRate, mu }), x),
+      );
+      x = plus(
+        x,
+        server(
+          combine(
+            updates,
+            sizes.map((size) => size / total),
+          ),
+        ),
+      );
+      expectClose(flat(checkpoint.model), x);
+    });
   });
 
   it.each([

@@ -26,15 +26,26 @@ export interface LocalSgd {
   readonly momentum?: number;
   /** Added to every gradient. */
   readonly correction?: Vector;
+  /** FedProx: the gradient of μ/2·‖y − start‖². */
+  readonly mu?: number;
 }
 
 /** y after all batches. */
-export function localSgd({ start, rows, batches, learningRate, momentum = 0, correction = [] }: LocalSgd): Vector {
+export function localSgd({
+  start,
+  rows,
+  batches,
+  learningRate,
+  momentum = 0,
+  correction = [],
+  mu = 0,
+}: LocalSgd): Vector {
   let y = start;
   let velocity: Vector = start.map(() => 0);
   for (const batch of batches) {
     const g = gradient(y, rows, batch);
-    velocity = velocity.map((v, j) => momentum * v + (g[j] ?? 0) + (correction[j] ?? 0));
+    const pull = times(minus(y, start), mu);
+    velocity = velocity.map((v, j) => momentum * v + (g[j] ?? 0) + (correction[j] ?? 0) + (pull[j] ?? 0));
     y = y.map((value, j) => value - learningRate * (velocity[j] ?? 0));
   }
   return y;
