@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { MirroredEndorsement } from '@wardround/attestation/own-endorsement';
 import type { Policy } from '@wardround/attestation/policy/policy';
 import { freezeSnapshot, type FrozenSnapshot } from '@wardround/datasets/snapshot';
 import { makeTable } from '@wardround/datasets/table';
@@ -67,6 +68,7 @@ export class VaultWorld {
   readonly peers: readonly FakeSite[];
   own: SiteKeys;
   policy: Policy;
+  mirror: readonly MirroredEndorsement[] = [];
   now = start;
   vault: Vault | null = null;
   state: VaultState | null = null;
@@ -153,7 +155,7 @@ export class VaultWorld {
       inlet: doors.inlet,
       outlet: wrap('outlet', doors.outlet),
       policy: async () => await Promise.resolve(this.policy),
-      mirror: async () => await Promise.resolve([]),
+      mirror: async () => await Promise.resolve(this.mirror),
       weaknesses: [],
       now: () => clock.now(),
       random: (length) => this.#chance(length),
