@@ -10,8 +10,9 @@ import {
   type ModelCard,
   modelCardJsonSchema,
   modelCardSchema,
-  type PooledMetric,
+  type Evaluation,
 } from '../../cli/src/study/model-card-schema.ts';
+import type { ReleasedFigures } from '../../cli/src/study/released-figures.ts';
 import { findRelease } from '../../cli/src/study/released-model.ts';
 import { World } from '../aggregator-enclave/world.ts';
 import { finalModel, recordsOf, release } from './released-study.ts';
@@ -22,13 +23,15 @@ afterEach(async () => {
   world = undefined;
 });
 
+const none: ReleasedFigures = { statistics: null, evaluations: [] };
+
 interface Story {
   readonly plan?: (plan: StudyPlan) => StudyPlan;
   readonly weights?: readonly number[];
-  readonly pooled?: readonly PooledMetric[];
+  readonly figures?: ReleasedFigures;
 }
 
-async function cardOf({ plan = (given) => given, weights = [], pooled = [] }: Story = {}): Promise<ModelCard> {
+async function cardOf({ plan = (given) => given, weights = [], figures = none }: Story = {}): Promise<ModelCard> {
   world = await World.create({ plan });
   world.sites.forEach((site, i) => (site.weight = weights[i] ?? site.weight));
   for (const site of world.sites) await site.approve();
@@ -37,15 +40,30 @@ async function cardOf({ plan = (given) => given, weights = [], pooled = [] }: St
   await release(world, { tensors: model, consenting: 3 });
   const records = await recordsOf(world);
   const released = findRelease(records, world.federation.researcher.signing.thumbprint);
-  return modelCard(records, { released, model, pooled, provenance: 'notStated' });
+  return modelCard(records, { released, model, figures, provenance: 'notStated' });
 }
 
-const auroc: PooledMetric = {
-  metric: 'auroc',
+const measured: Evaluation = {
   afterRound: 2,
-  value: 0.88125,
-  interval: { low: 0.8512, high: 0.9101, level: '0.95' },
   rows: 254,
+  events: 120,
+  metrics: [
+    {
+      metric: 'auroc',
+      value: 0.88125,
+      interval: { low: 0.8512, high: 0.9101, level: '0.95' },
+      resolution: 0.0005,
+      note: 'of scores in bins | all sites',
+    },
+    { metric: 'brier', value: null, interval: null, resolution: null, note: null },
+  ],
+  confusion: { truePositives: 90, falsePositives: null, trueNegatives: 110, falseNegatives: 30 },
+  calibration: [{ from: 0.3, rows: 44, positives: 12, meanProbability: 0.345678 }],
+};
+const statistics = {
+  kind: 'statistics',
+  rows: { train: 500, test: null },
+  moments: [{ column: 'x', mean: '4.123456789', standardDeviation: null }],
 };
 
 describe('the card of a study', () => {
@@ -56,7 +74,7 @@ describe('the card of a study', () => {
       model: { inputs: ['x', 'y', 'z'], output: 'probability', parameters: 4 },
       data: { provenance: 'notStated' },
       cohorts: { weighting: 'patients', sites: ['a', 'b', 'c', 'd'].map((site) => ({ site, rounds: 2 })) },
-      metrics: { pooled: [] },
+      metrics: { evaluations: [] },
       privacy: { guarantee: { kind: 'unbounded' }, mechanism: { mode: 'noDifferentialPrivacy' } },
       records: { study: world?.plan.digest, consents: ['a', 'b', 'c'], releasedBy: 'a' },
     });
@@ -71,10 +89,20 @@ describe('the card of a study', () => {
     const without = modelCardMarkdown(await cardOf());
     expect(without).toContain('No metric was released for all hospitals together. The plan asks for none.');
     await world?.end();
-    const card = await cardOf({ pooled: [auroc] });
+    const card = await cardOf({ figures: { statistics, evaluations: [{ ...measured, afterRound: 1 }, measured] } });
     expect(modelCardSchema.parse(card)).toEqual(card);
-    expect(modelCardMarkdown(card)).toContain('| auroc | 2 | 0.8812 | 0.8512 to 0.9101 (95 %) | 254 |');
+    const text = modelCardMarkdown(card);
+    expect(text).toContain('(254 rows, 120 of them positive or with the event), after training round 2.');
+    expect(text).toContain('Earlier measurements, after 1 other rounds, stand in the JSON.');
+    expect(text).toContain('| auroc | 0.8812 | 0.8512 to 0.9101 (95 %) | ± 0.0005 |');
+    expect(text).toContain('| brier | not told | none |  |');
+    expect(text).toContain('- auroc: of scores in bins \\| all sites');
+    expect(text).toContain('| negative | not told | 110 |');
+    expect(text).toContain('| 0.3 to 0.4 | 44 | 0.3457 | 12 |');
+    expect(text).toContain('Rows of all hospitals: 500 to train on, not told to test on.');
+    expect(text).toContain('| x | 4.123 | not told |');
     expect(card.intendedUse.limits.join(' ')).not.toContain('how good the model is');
+    expect(card.intendedUse.limits.join(' ')).toContain('with the model held fixed');
   });
 });
 
@@ -134,8 +162,8 @@ const wrong: readonly (readonly [string, (card: ModelCard) => unknown])[] = [
     (card) => ({ ...card, privacy: { ...card.privacy, weaknesses: [{ name: 'unmasked' }] } }),
   ],
   [
-    'a metric that is no number',
-    (card) => ({ ...card, metrics: { planned: [], pooled: [{ ...auroc, value: Number.NaN }] } }),
+    'an evaluation before any training',
+    (card) => ({ ...card, metrics: { planned: [], evaluations: [{ ...measured, afterRound: 0 }] } }),
   ],
 ];
 

@@ -13,11 +13,14 @@ import { currentFederation, openResearcher, type Researcher, withResearcher } fr
 import { compileFile, planProblems, planProblemsText } from '../plan-file.ts';
 import { planText } from '../plan-text.ts';
 import { findPlan, readStudy } from '../study/find-study.ts';
+import { inputScaling } from '../study/input-scaling.ts';
 import { modelCard } from '../study/model-card.ts';
 import { writeModelDirectory } from '../study/model-directory.ts';
 import { modelFiles } from '../study/model-files.ts';
 import { exportOf, writeExport } from '../study/record-export.ts';
+import { releasedFigures } from '../study/released-figures.ts';
 import { findRelease, openRelease } from '../study/released-model.ts';
+import { studyResults } from '../study/results.ts';
 import { studyStatus, statusText } from '../study/status.ts';
 import { watchStudy } from '../study/watch.ts';
 import type { StudyRecords } from '@wardround/protocol/study-records';
@@ -144,8 +147,14 @@ async function model(id: string, { dir, fingerprint, json, out }: Options & { ou
     const { tensors } = await openRelease(released, { chunks: link.chunks, key, study: records.study });
     const plan = records.plan.value;
     const origin = { study: records.study, model: released.release.value.model, receipt: released.receipt.digest };
-    const card = modelCard(records, { released, model: tensors, pooled: [], provenance: 'notStated' });
-    const files = modelFiles({ plan, model: tensors, origin, scaling: null, card });
+    const results = studyResults(records);
+    const figures = releasedFigures(results);
+    const card = modelCard(records, { released, model: tensors, figures, provenance: 'notStated' });
+    const scaling = inputScaling(
+      plan,
+      results.map(({ values }) => values),
+    );
+    const files = modelFiles({ plan, model: tensors, origin, scaling, card });
     await writeModelDirectory(out, files);
     return {
       study: records.study,

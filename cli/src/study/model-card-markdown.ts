@@ -1,15 +1,17 @@
 // The model card for people: the same facts as the JSON, in the order in which a reader doubts them.
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { code, list, plain, settings, table } from './markdown.ts';
-import type { ModelCard, PooledMetric } from './model-card-schema.ts';
+import { metrics, statistics } from './model-card-metrics.ts';
+import type { ModelCard } from './model-card-schema.ts';
 
 export function modelCardMarkdown(card: ModelCard): string {
   const sections = [
     `# ${plain(card.title)}`,
     ...intendedUse(card),
-    ...metrics(card),
+    ...metrics(card.metrics),
     ...model(card),
     ...data(card),
+    ...statistics(card.data.statistics),
     ...cohorts(card),
     ...training(card),
     ...privacy(card),
@@ -29,33 +31,6 @@ function intendedUse({ intendedUse: { purpose, ethics, use, outOfScope, limits }
     '## Limits',
     list(limits.map(plain)),
   ];
-}
-
-function metrics({ metrics: { planned, pooled } }: ModelCard): string[] {
-  if (pooled.length === 0) {
-    const asked = planned.length === 0 ? 'The plan asks for none.' : `The plan names ${planned.join(', ')}.`;
-    return ['## Metrics', `No metric was released for all hospitals together. ${asked}`];
-  }
-  const rows = pooled.map((entry) => [
-    entry.metric,
-    entry.afterRound,
-    figure(entry.value),
-    interval(entry),
-    entry.rows ?? 'not told',
-  ]);
-  return [
-    '## Metrics',
-    'Of the test rows of all contributing hospitals together.',
-    table(['metric', 'after round', 'value', 'interval', 'test rows'], rows),
-  ];
-}
-
-function interval({ interval: given }: PooledMetric): string {
-  return given === null ? 'none' : `${figure(given.low)} to ${figure(given.high)} (${Number(given.level) * 100} %)`;
-}
-
-function figure(value: number): string {
-  return Number.isInteger(value) ? String(value) : value.toPrecision(4);
 }
 
 function model({

@@ -25,18 +25,42 @@ import {
   trainingSchema,
 } from '@wardround/protocol/documents/study-plan';
 
-/** A figure that all contributing sites' test rows gave together. Nothing here is of one site. */
-export const pooledMetricSchema = z.strictObject({
-  metric: metricSchema,
+const cellSchema = countSchema.nullable();
+const figureSchema = z.number().nullable();
+
+/**
+ * What the test rows of all contributing sites gave together; nothing here is of one site. Null: not defined for these rows, or of fewer
+ * than the smallest cell.
+ */
+const evaluationSchema = z.strictObject({
   /** The training round whose model was measured. */
   afterRound: positiveCountSchema,
-  value: z.number(),
-  /** Null where none was computed. */
-  interval: z.strictObject({ low: z.number(), high: z.number(), level: fractionSchema }).nullable(),
-  /** Test rows of all sites together; null where that is below the plan's smallest cell, or was not released. */
-  rows: countSchema.nullable(),
+  rows: cellSchema,
+  /** Of them with a positive label, or with the event. */
+  events: cellSchema,
+  metrics: z.array(
+    z.strictObject({
+      metric: metricSchema,
+      value: figureSchema,
+      interval: z.strictObject({ low: z.number(), high: z.number(), level: fractionSchema }).nullable(),
+      /** The most by which the rows themselves could differ, where they were counted in bins. */
+      resolution: figureSchema,
+      note: textSchema.nullable(),
+    }),
+  ),
+  confusion: z
+    .strictObject({
+      truePositives: cellSchema,
+      falsePositives: cellSchema,
+      trueNegatives: cellSchema,
+      falseNegatives: cellSchema,
+    })
+    .nullable(),
+  calibration: z
+    .array(z.strictObject({ from: z.number(), rows: cellSchema, positives: cellSchema, meanProbability: figureSchema }))
+    .nullable(),
 });
-export type PooledMetric = z.infer<typeof pooledMetricSchema>;
+export type Evaluation = z.infer<typeof evaluationSchema>;
 
 const siteSchema = z.strictObject({
   site: nameSchema,
@@ -85,6 +109,8 @@ export const modelCardSchema = z.strictObject({
     split: cohortSchema.shape.split,
     minimumRows: positiveCountSchema,
     minimumEvents: countSchema,
+    /** As released by the round of statistics; docs/plan.md says what there may be. */
+    statistics: z.json().nullable(),
   }),
   cohorts: z.strictObject({
     weighting: studyPlanSchema.shape.weighting,
@@ -103,7 +129,8 @@ export const modelCardSchema = z.strictObject({
   }),
   metrics: z.strictObject({
     planned: z.array(metricSchema),
-    pooled: z.array(pooledMetricSchema),
+    /** In order; the last is of the released model. */
+    evaluations: z.array(evaluationSchema),
   }),
   privacy: z.strictObject({
     guarantee: z.discriminatedUnion('kind', [

@@ -1,7 +1,7 @@
 // The card's sentences: what the model is for, what it is not for, and what the plan's choices mean for whoever uses it.
 import type { Weakness } from '@wardround/protocol/documents/consent';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
-import type { PooledMetric } from './model-card-schema.ts';
+import type { Evaluation } from './model-card-schema.ts';
 
 export const weaknessMeanings: Readonly<Record<Weakness, string>> = {
   simulatedPlatform:
@@ -32,8 +32,9 @@ export function outOfScope({ cohort }: Pick<StudyPlan, 'cohort'>): readonly stri
 type LimitedPlan = Pick<StudyPlan, 'cohort' | 'evaluation' | 'strategy' | 'model' | 'privacy' | 'sites'>;
 
 /** What follows from the plan's choices; only what is true of this study. */
-export function limits(plan: LimitedPlan, pooled: readonly PooledMetric[]): readonly string[] {
+export function limits(plan: LimitedPlan, evaluation: Evaluation | undefined): readonly string[] {
   const { cohort, model, strategy } = plan;
+  const measured = evaluation?.metrics.filter(({ value }) => value !== null) ?? [];
   const said: readonly (readonly [boolean, string])[] = [
     [
       cohort.standardise === 'perSite',
@@ -48,16 +49,20 @@ export function limits(plan: LimitedPlan, pooled: readonly PooledMetric[]): read
       'Rows with missing values were left out, here and there: who has complete data differs between hospitals, and so may the patients that remain.',
     ],
     [
-      pooled.length === 0,
+      measured.length === 0,
       'No metric was released for all hospitals together: nothing on this card says how good the model is.',
     ],
     [
-      pooled.length > 0,
+      measured.length > 0,
       'Metrics are of all hospitals’ test rows together; at a single hospital the model may be better or worse. Each hospital knows its own.',
     ],
     [
-      pooled.some(({ interval }) => interval === null),
+      measured.some(({ interval }) => interval === null),
       'A metric without an interval says nothing of its own uncertainty.',
+    ],
+    [
+      measured.some(({ interval }) => interval !== null),
+      'Intervals speak of other patients of these hospitals, with the model held fixed: not of another training, nor of other hospitals.',
     ],
     [cohort.split.method === 'none', 'No rows were kept apart for testing.'],
     [

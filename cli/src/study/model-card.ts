@@ -7,22 +7,22 @@ import type { Tensor } from '@wardround/protocol/safetensors';
 import type { StudyRecords } from '@wardround/protocol/study-records';
 import { outputMeaning } from '@wardround/learning/export/export-job';
 import { UNVERIFIED_enclaveMeasurements } from './measurements.ts';
-import type { ModelCard, PooledMetric } from './model-card-schema.ts';
+import type { ModelCard } from './model-card-schema.ts';
 import { limits, outOfScope, use, weaknessMeanings } from './model-card-words.ts';
+import type { ReleasedFigures } from './released-figures.ts';
 import type { ReleasedModel } from './released-model.ts';
 import { cosigners, roundStates } from './rounds.ts';
 
 export interface CardSubject {
   readonly released: ReleasedModel;
   readonly model: readonly Tensor[];
-  /** Metrics over all sites' test rows that were released with the model; none where the plan has no evaluation. */
-  readonly pooled: readonly PooledMetric[];
+  readonly figures: ReleasedFigures;
   /** Whether the rows are of real patients, where somebody knows it. */
   readonly provenance: ModelCard['data']['provenance'];
 }
 
 /** The caller verified the records, the receipt and the model (`findRelease`, `openRelease`). */
-export function modelCard(records: StudyRecords, { released, model, pooled, provenance }: CardSubject): ModelCard {
+export function modelCard(records: StudyRecords, { released, model, figures, provenance }: CardSubject): ModelCard {
   const plan = records.plan.value;
   const { release, receipt, consents } = released;
   return {
@@ -34,7 +34,7 @@ export function modelCard(records: StudyRecords, { released, model, pooled, prov
       ethics: plan.purpose.ethics,
       use,
       outOfScope: [...outOfScope(plan)],
-      limits: [...limits(plan, pooled)],
+      limits: [...limits(plan, figures.evaluations.at(-1))],
     },
     model: {
       digest: release.value.model,
@@ -45,7 +45,7 @@ export function modelCard(records: StudyRecords, { released, model, pooled, prov
       output: outputMeaning(plan),
       formats: plan.release.formats,
     },
-    data: data(plan, provenance),
+    data: data(plan, figures, provenance),
     cohorts: cohorts(records),
     training: {
       strategy: plan.strategy,
@@ -54,7 +54,7 @@ export function modelCard(records: StudyRecords, { released, model, pooled, prov
       initialWeights: plan.initialWeights,
       encoding: plan.encoding,
     },
-    metrics: { planned: plan.evaluation.metrics, pooled: [...pooled] },
+    metrics: { planned: plan.evaluation.metrics, evaluations: figures.evaluations },
     privacy: privacy(records),
     enclave: {
       release: plan.attestation.release,
@@ -77,9 +77,24 @@ export function modelCard(records: StudyRecords, { released, model, pooled, prov
   };
 }
 
-function data({ cohort }: StudyPlan, provenance: ModelCard['data']['provenance']): ModelCard['data'] {
+function data(
+  { cohort }: StudyPlan,
+  { statistics }: ReleasedFigures,
+  provenance: ModelCard['data']['provenance'],
+): ModelCard['data'] {
   const { population, source, features, label, standardise, split, minimumRows, minimumEvents } = cohort;
-  return { provenance, population, source, features, label, standardise, split, minimumRows, minimumEvents };
+  return {
+    provenance,
+    population,
+    source,
+    features,
+    label,
+    standardise,
+    split,
+    minimumRows,
+    minimumEvents,
+    statistics,
+  };
 }
 
 /**
