@@ -2,6 +2,7 @@
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
 import { inputColumns, inputCount } from '@wardround/protocol/input-columns';
+import { requireStrata } from '../cox/strata.ts';
 import type { NamedShape } from '../tensor-view.ts';
 
 export type NewtonPlan = Pick<
@@ -85,20 +86,6 @@ function requireModel({ model, cohort }: NewtonPlan): NewtonModel {
   }
   if (model.kind === 'coxProportionalHazards') requireStrata(model);
   return model;
-}
-
-/** A risk set over all sites would need every patient's time outside its hospital; a stratum a site needs sums only. */
-function requireStrata({ stratify }: Extract<NewtonModel, { kind: 'coxProportionalHazards' }>): void {
-  if (stratify === 'bySite') return;
-  throw new WardroundError(
-    'cox-stratify',
-    "risk sets over all sites would need each patient's time to leave the site",
-    {
-      expected: 'bySite: every site keeps its own baseline hazard, the coefficients are shared',
-      got: stratify,
-      where: 'model.stratify',
-    },
-  );
 }
 
 function requireNewton({ training, strategy, initialWeights }: NewtonPlan): number {
