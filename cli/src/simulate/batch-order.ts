@@ -1,6 +1,7 @@
 // `--batch-order FILE.json`: which rows each step of each site sees, in the place of the plan's seeded order.
 import { z } from 'zod';
 import { explicitBatches } from '@wardround/learning/batches';
+import { localSteps } from '@wardround/learning/strategies/site-part';
 import type { Simulation } from '@wardround/learning/simulation/simulate-study';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
@@ -48,8 +49,9 @@ export function batchesOf(order: BatchOrder, plan: StudyPlan): NonNullable<Simul
     const rows = order.get(name);
     const { training } = plan;
     if (rows === undefined || training.method !== 'gradientDescent') return undefined;
-    const { batchSize, steps } = training;
-    return explicitBatches({ order: rows, rows: data.train.rows, batchSize, steps, round });
+    const { rows: count } = data.train;
+    const steps = localSteps(plan, count);
+    return explicitBatches({ order: rows, rows: count, batchSize: training.batchSize, steps, round });
   };
 }
 

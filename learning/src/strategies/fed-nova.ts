@@ -7,7 +7,7 @@ import { descentOf } from './descent.ts';
 import { meanUpdate, moveModel } from './server-strategy.ts';
 import { type StrategyPlan, type UpdateRound, type UpdateRule, boundedDifferences } from './update-rule.ts';
 
-/** A site's sᵢ in steps of 2⁻³⁰: from more than 0 to 1. */
+/** A site's sᵢ in steps of 2⁻³⁰: above 0 and at most 1 where it trained, 0 where the study has stopped early. */
 export const stepShare = { name: 'stepShare', stepLog2: -30, whole: 2 ** 30 } as const;
 
 /**
@@ -34,7 +34,7 @@ export function fedNova(plan: StrategyPlan): UpdateRule {
   };
   return {
     tensors: [...differences.tensors, header],
-    limits: [...differences.limits, { kind: 'range', least: 1n, most: BigInt(stepShare.whole) }],
+    limits: [...differences.limits, { kind: 'range', least: 0n, most: BigInt(stepShare.whole) }],
     reads: 'sums',
     initialState: () => [],
     next(round) {

@@ -21,13 +21,17 @@ export interface ObjectiveParts {
 }
 
 /**
- * mean(loss) + λ/2·‖weights‖² + μ/2·‖parameters − base‖² + ⟨correction, parameters − base⟩. Biases are not decayed; the proximal term holds
- * them too. The last term's gradient is the correction itself.
+ * mean(loss) + λ/2·‖weights‖² + μ/2·‖parameters − base‖². Biases are not decayed; the proximal term holds them too.
  *
  * Source of the proximal term: Li et al., "Federated Optimization in Heterogeneous Networks", 2020, algorithm 2 (FedProx).
  */
 export function objective(parts: ObjectiveParts, outputs: Tensor1D, labels: Tensor1D): Scalar {
-  const terms = [batchLoss(parts, outputs, labels), ...weightDecay(parts), ...proximalTerm(parts), ...driftTerm(parts)];
+  const terms = [
+    batchLoss(parts, outputs, labels),
+    ...weightDecay(parts),
+    ...proximalTerm(parts),
+    ...driftTerms(parts),
+  ];
   return parts.tf.addN(terms).asScalar();
 }
 
@@ -70,12 +74,15 @@ function proximalTerm({ strategy, parameters, base }: ObjectiveParts): Scalar[] 
   });
 }
 
-/** Source: Karimireddy et al. 2020, algorithm 1 (SCAFFOLD): every gradient − cᵢ + c. */
-function driftTerm({ correction, parameters, base }: ObjectiveParts): Scalar[] {
-  const anchors = base.variables;
+/**
+ * Terms of value 0 whose gradients are the corrections, so that the loss stays the data's.
+ * Source: Karimireddy et al. 2020, algorithm 1 (SCAFFOLD): every gradient − cᵢ + c.
+ */
+function driftTerms({ tf, correction, parameters }: ObjectiveParts): Scalar[] {
   const variables = parameters.variables;
   return correction.flatMap((added, i) => {
-    const [variable, anchor] = [variables[i], anchors[i]];
-    return variable === undefined || anchor === undefined ? [] : [variable.sub(anchor).mul(added).sum<Scalar>()];
+    const variable = variables[i];
+    const drift = tf.customGrad(() => ({ value: tf.scalar(0), gradFunc: (dy: Tensor) => dy.mul(added) }));
+    return variable === undefined ? [] : [drift(variable).asScalar()];
   });
 }
