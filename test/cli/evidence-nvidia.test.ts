@@ -97,4 +97,36 @@ describe.skipIf(!haveVectors)('wardround evidence inspect --kind nvidia', () => 
       expect(status).toBe(2);
     }
   });
+
+  it('judges an answer of NVIDIA’s service beside the report, with its keys and not without', async () => {
+    const samples = join(vectors, 'sample_attestation_data');
+    const given = ['--report', join(vectors, '../nvtrust/hopperAttestationReport.txt')];
+    const chain = ['--chain', join(vectors, '../nvtrust/hopperCertChain.txt'), '--nonce', demoNonce];
+    const token = ['--nras-token', join(samples, 'hopperClaimsv3_detached_eat.json')];
+    const keys = ['--nras-jwks', join(vectors, '../hopperClaimsv3_detached_eat.recovered-jwks.json')];
+    const otherKeys = ['--nras-jwks', join(vectors, '../switch_detached_eat.recovered-jwks.json')];
+    const inTime = ['--at', '2025-06-11T00:45:00Z'];
+    const cases = [
+      [[...token, ...keys, ...inTime], 0, { status: 'ok' }],
+      [[...token, ...inTime], 0, { status: 'not-evaluated' }],
+      [[...keys, ...inTime], 0, { status: 'not-evaluated' }],
+      [[...token, ...otherKeys, ...inTime], 10, { status: 'failed', code: 'nras-key' }],
+      [[...token, ...keys, '--at', '2025-06-11T01:45:00Z'], 10, { status: 'failed', code: 'nras-expired' }],
+      [[...token, ...token, ...keys, ...inTime], 0, { status: 'ok' }],
+    ] as const;
+    for (const [options, expected, step] of cases) {
+      const all = ['evidence', 'inspect', '--kind', 'nvidia', ...given, ...chain, ...options, '--json'];
+      const { status, stdout } = await wardround(all);
+      expect(JSON.parse(stdout)).toMatchObject({
+        authentic: expected === 0,
+        steps: expect.arrayContaining([expect.objectContaining({ name: 'second-opinion', ...step })]),
+      });
+      expect(status).toBe(expected);
+    }
+    const broken = ['--nras-jwks', written('keys.json', '{"keys":[]}')];
+    const spoiled = ['evidence', 'inspect', '--kind', 'nvidia', ...given, ...chain, ...token, ...broken, '--json'];
+    const { status, stdout } = await wardround(spoiled);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'nras-keys-malformed' } });
+    expect(status).toBe(2);
+  });
 });

@@ -57,7 +57,7 @@ async function readOpinions(
   if (sets.length === 0) return [];
   // Typed by the person who asks: whether they are too old is a policy's business.
   const keys = believedKeys(sets, { keys: 'mirrored', maxKeysAgeSeconds: Infinity }, at);
-  const answers = files.flatMap((file) => (file.type === 'nras' ? [file.eat] : []));
+  const answers = [...new Set(files.flatMap((file) => (file.type === 'nras' ? [file.eat] : [])))];
   return await Promise.all(answers.map(async (eat) => await readNras({ eat, keys, issuer: nrasIssuer, nonce, at })));
 }
 
