@@ -70,7 +70,7 @@ describe('a second opinion that is typed', () => {
   });
 
   it.each<readonly [string, Partial<AppraisalOptions>, string]>([
-    ['keys that are none', { nrasJwks: path('policy.yaml') }, 'nras-keys-malformed'],
+    ['keys that are none', { nrasJwks: path('token.json') }, 'nras-keys-malformed'],
     ['a file that is not there', { nrasToken: [path('nothing')] }, 'file-unreadable'],
     ['an empty answer', { nrasToken: [path('empty')] }, 'nras-malformed'],
   ])('cannot be read: %s', async (_, options, code) => {
