@@ -36,5 +36,5 @@ privacy: { mode: noDifferentialPrivacy } # a named weakness, which every approvi
 masking: unmasked                        # likewise
 evaluation: { metrics: [accuracy, auroc, calibration], minimumCell: 10 }
 attestation: { platforms: [sevSnp], gpu: unused, release: heart-enclave-1.2 }
-release: { to: [dr.lind], whenSitesAgree: 3, formats: [safetensors, tfjs] }
+release: { to: [dr.lind], whenSitesAgree: 3, formats: [safetensors, onnx] }    # and tfjs, for JavaScript
 `;

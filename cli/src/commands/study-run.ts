@@ -168,6 +168,7 @@ async function model(id: string, { dir, fingerprint, json, out }: Options & { ou
     [
       `The model ${document.model.slice(0, 12)} is the one whose receipt the sites cosigned. Written to ${out}:`,
       ...document.files.map((name) => `  ${name}`),
+      'Read model-card.md first: what it is for, its limits, its weaknesses.',
     ].join('\n'),
   );
 }

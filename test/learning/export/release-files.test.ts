@@ -111,6 +111,66 @@ describe.each(plans)('%s', (_, plan) => {
   });
 });
 
+describe('survival', () => {
+  const plan = planOf({
+    cohort: cohortOf(['a', 'b', 'c'], 'survival'),
+    model: { kind: 'coxProportionalHazards', ties: 'efron', stratify: 'bySite', l2: '0' },
+  });
+  const beta = [0.5, -1.25, 0.125];
+  const model = [f32('weight', beta, [3, 1]), f32('bias', [0])];
+  const job = { plan, model, origin, scaling: null };
+
+  it('answers the logarithm of the relative hazard in tfjs, which has no exponential layer', async () => {
+    const features = Float64Array.from({ length: rows * 3 }, (_, i) => Math.sin(i));
+    const answers = await answersOfTfjs(releaseFiles('tfjs', job), features);
+    expect(answers).toHaveLength(rows);
+    answers.forEach((answer, row) => {
+      const risk = beta.reduce((sum, coefficient, i) => sum + coefficient * (features[3 * row + i] ?? 0), 0);
+      expect(answer).toBeCloseTo(risk, 5);
+    });
+  });
+
+  it('says in safetensors that its sum is a logarithm', () => {
+    const { tensors, metadata } = decodeSafetensors(
+      releaseFiles('safetensors', job).get('model.safetensors') ?? new Uint8Array(0),
+    );
+    expect(modelDigest(tensors)).toBe(modelDigest(model));
+    expect(metadata).toMatchObject({ output: 'logRelativeHazard', inputsAre: 'asInTheContract' });
+  });
+});
+
+describe('trees', () => {
+  const plan = planOf({
+    model: { kind: 'gradientBoostedTrees', trees: 1, depth: 1, bins: 4, learningRate: '0.1', l2: '1' },
+  });
+  const model = [
+    f32('trees.feature', [2], [1, 1]),
+    f32('trees.threshold', [0.5], [1, 1]),
+    f32('trees.leaf', [-1, 1], [1, 2]),
+    f32('trees.base', [0.25]),
+  ];
+
+  it('are in safetensors the model of the receipt', () => {
+    const files = releaseFiles('safetensors', { plan, model, origin, scaling: null });
+    const { tensors } = decodeSafetensors(files.get('model.safetensors') ?? new Uint8Array(0));
+    expect(modelDigest(tensors)).toBe(modelDigest(model));
+  });
+
+  it.each(['safetensors', 'onnx'] as const)('are refused where a tensor has another shape: %s', (format) => {
+    const spoilt = model.map((tensor) => (tensor.name === 'trees.leaf' ? f32('trees.leaf', [1, 2, 3]) : tensor));
+    expect(() => releaseFiles(format, { plan, model: spoilt, origin, scaling: null })).toThrow(
+      withCode('tensors-mismatch'),
+    );
+  });
+
+  it('are refused where a node asks about no column', () => {
+    const spoilt = model.map((tensor) => (tensor.name === 'trees.feature' ? f32(tensor.name, [3], [1, 1]) : tensor));
+    expect(() => releaseFiles('onnx', { plan, model: spoilt, origin, scaling: null })).toThrow(
+      withCode('trees-feature'),
+    );
+  });
+});
+
 describe('what it refuses', () => {
   it('trees in tfjs, which has no layer for them', () => {
     for (const format of formats) {
