@@ -3,27 +3,22 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { requireSupportedLearning } from '@wardround/learning/supported';
-import { type LearningPlan, cohortOf, planOf, sgd, unsupportedModels } from './plans.ts';
+import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
+import { cohortOf, planOf, sgd, unsupportedModels } from './plans.ts';
+import { studyOf } from './statistics/cohorts.ts';
 import { withCode } from './tensors.ts';
 
 const { evaluation, encoding } = planOf();
-const wrong: readonly (readonly [string, Partial<LearningPlan>, string])[] = [
+const wrong: readonly (readonly [string, Partial<StudyPlan>, string])[] = [
   ...unsupportedModels.map((model) => [model.kind, { model }, 'model-unsupported'] as const),
   ['Newton’s method as a strategy', { strategy: { name: 'newton' } }, 'strategy-unsupported'],
   ['SCAFFOLD weighted by patients', { strategy: { name: 'scaffold', serverLearningRate: '1' } }, 'strategy-weighting'],
   ['a personal tensor that is none', { strategy: { name: 'fedBn', personal: ['x'] } }, 'personal-unknown'],
-  ['Newton’s method', { training: { method: 'newton', tolerance: '1' } }, 'training-unsupported'],
-  ['federated class weights', { training: { ...sgd, classWeights: { method: 'federated' } } }, 'training-unsupported'],
   ['a label that does not fit', { cohort: cohortOf(['a'], 'number') }, 'model-label'],
   [
     'imported weights',
     { initialWeights: { method: 'importedWeights', digest: 'a'.repeat(64) } },
     'initial-weights-unsupported',
-  ],
-  [
-    'federated standardisation',
-    { cohort: { ...cohortOf(['a']), standardise: 'federated' } },
-    'standardise-unsupported',
   ],
   ['images', { cohort: { ...cohortOf(['a']), source: 'images' } }, 'cohort-unsupported'],
   [
@@ -36,10 +31,22 @@ const wrong: readonly (readonly [string, Partial<LearningPlan>, string])[] = [
 
 describe('requireSupportedLearning', () => {
   it('takes what this version can do', () => {
-    expect(() => requireSupportedLearning(planOf())).not.toThrow();
+    expect(() => requireSupportedLearning(studyOf())).not.toThrow();
+  });
+  it.each<[string, Partial<StudyPlan>]>([
+    ['federated class weights', { training: { ...sgd, classWeights: { method: 'federated' } } }],
+    ['federated standardisation', { cohort: { ...cohortOf(['a']), standardise: 'federated' } }],
+    [
+      'early stopping',
+      { training: { ...sgd, earlyStopping: { method: 'pooledLoss', patience: 2, minimumImprovement: '0' } } },
+    ],
+    ['statistics', { statistics: ['counts', 'quantiles'] }],
+    ['evaluation between rounds', { evaluation: { ...evaluation, metrics: ['auroc', 'loss'], everyRounds: 1 } }],
+  ])('takes %s', (_, overrides) => {
+    expect(() => requireSupportedLearning(studyOf(overrides))).not.toThrow();
   });
   it.each(wrong)('refuses %s', (_, overrides, code) => {
-    expect(() => requireSupportedLearning(planOf(overrides))).toThrow(withCode(code));
+    expect(() => requireSupportedLearning(studyOf(overrides))).toThrow(withCode(code));
   });
 });
 

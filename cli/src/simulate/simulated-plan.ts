@@ -26,7 +26,10 @@ export interface SimulatedPlanInput {
 export function simulatedPlan({ source, roster, givenWeights, seed }: SimulatedPlanInput): StudyPlan {
   const filled = fillPlan({ ...source, sites: { ...source.sites, roster: [...roster] } });
   const plan = seed === null ? filled : withSeed(filled, seed);
-  const excused = new Set(['expired', ...(givenWeights ? ['unsupported-initial-weights'] : [])]);
+  const excused = new Set([
+    'expired',
+    ...(givenWeights ? ['unsupported-initial-weights', 'imported-weights-privacy'] : []),
+  ]);
   const problems = [...contradictions(plan, { colludingSites: 0, now: new Date() }), ...unsupported(plan)].filter(
     ({ code }) => !excused.has(code),
   );

@@ -31,14 +31,24 @@ export function classWeightsOf({ rows, positives, minimum }: ClassCounts): reado
 }
 
 /** The plan with the weights that its statistics gave, as if they had been written there. @throws as `readStatistics` */
-export function withClassWeights<P extends StudyPlan>(plan: P, state: readonly Tensor[]): P {
-  const { training } = plan;
-  if (training.method !== 'gradientDescent' || training.classWeights.method !== 'federated') return plan;
+export function withClassWeights(plan: StudyPlan, state: readonly Tensor[]): StudyPlan {
+  if (!weighsByCounts(plan)) return plan;
   const [negative = 1, positive = 1] = readStatistics(plan, state).classWeights;
+  return fixedWeights(plan, [negative, positive]);
+}
+
+/** The plan with these weights in the place of `federated`; the plan itself where it says something else. */
+export function fixedWeights(plan: StudyPlan, [negative, positive]: readonly [number, number]): StudyPlan {
+  const { training } = plan;
+  if (training.method !== 'gradientDescent' || !weighsByCounts(plan)) return plan;
   const classWeights = {
     method: 'fixed' as const,
     negative: decimalText(negative),
     positive: decimalText(positive),
   };
   return { ...plan, training: { ...training, classWeights } };
+}
+
+function weighsByCounts({ training }: StudyPlan): boolean {
+  return training.method === 'gradientDescent' && training.classWeights.method === 'federated';
 }

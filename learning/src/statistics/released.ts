@@ -24,7 +24,8 @@ const notes = {
 } as const;
 
 /**
- * Counts as integers, real numbers as decimal strings of 10 digits, `null` where a cell is suppressed. Only what `plan.statistics` names.
+ * Counts as integers, real numbers as decimal strings of 10 digits, `null` where a cell is suppressed. Only what `plan.statistics` names, and the
+ * moments where the model's inputs are standardised by them.
  *
  * @throws WardroundError `statistics-missing`, `tensors-mismatch`
  */
@@ -38,7 +39,8 @@ export function releasedStatistics(plan: StatisticsPlan, state: readonly Tensor[
     rows: { train: values.rows[0] ?? 0, test: count(values.rows[1]) },
     ...(asks('counts') ? { counts: counts(plan, values) } : {}),
     ...(asks('missingness') ? { missingness: missingness(plan, values) } : {}),
-    ...(asks('moments') ? { moments: moments(plan, values) } : {}),
+    // Whoever uses a model that was standardised so needs them.
+    ...(asks('moments') || plan.cohort.standardise === 'federated' ? { moments: moments(plan, values) } : {}),
     ...(asks('quantiles') ? { quantiles: quantiles(plan, values) } : {}),
     ...(asks('histograms') ? { histograms: histograms(plan, values) } : {}),
     ...(asks('correlations') ? { correlations: correlations(plan, values) } : {}),

@@ -1,6 +1,7 @@
 // What a well-formed plan may still get wrong: values that contradict each other, and what this version cannot do.
 import { leastContributors, quorum } from '../quorum.ts';
 import { imageProblems } from './image-problems.ts';
+import { measurementProblems } from './measurement-problems.ts';
 import type { PlanProblem } from './problems.ts';
 import { strategyProblems } from './strategy-problems.ts';
 import { treesProblems } from './trees-semantics.ts';
@@ -20,6 +21,7 @@ export function contradictions(
     ...strategyProblems(plan, colludingSites),
     ...maskingProblems(plan),
     ...treesProblems(plan),
+    ...measurementProblems(plan),
     ...expiryProblems(plan, now),
   ];
 }
@@ -115,7 +117,7 @@ const labelOfMetric = {
   calibration: ['binary'],
   cIndex: ['survival'],
   rmse: ['number'],
-  loss: ['binary', 'number', 'survival'],
+  loss: ['binary', 'number'],
 } as const satisfies Record<
   UnboundPlan['evaluation']['metrics'][number],
   readonly UnboundPlan['cohort']['label']['type'][]

@@ -41,10 +41,8 @@ export function unsupported(plan: UnboundPlan): readonly PlanProblem[] {
     });
 }
 
-function learningLimits({ model, strategy, training, initialWeights, cohort, weighting }: UnboundPlan): Limit[] {
+function learningLimits({ model, strategy, training, initialWeights, weighting }: UnboundPlan): Limit[] {
   const descent = training.method === 'gradientDescent';
-  const classWeights = descent ? training.classWeights.method : 'none';
-  const earlyStopping = descent ? training.earlyStopping.method : 'none';
   return [
     {
       path: ['model', 'kind'],
@@ -71,36 +69,12 @@ function learningLimits({ model, strategy, training, initialWeights, cohort, wei
       instead: 'sgd or adam',
     },
     {
-      path: ['training', 'classWeights'],
-      code: 'class-weights',
-      beyond: classWeights === 'federated',
-      what: 'class weights from federated counts',
-      got: classWeights,
-      instead: 'none or { negative, positive }',
-    },
-    {
-      path: ['training', 'earlyStopping'],
-      code: 'early-stopping',
-      beyond: earlyStopping !== 'none',
-      what: 'early stopping by the pooled loss',
-      got: earlyStopping,
-      instead: 'none',
-    },
-    {
       path: ['initialWeights'],
       code: 'initial-weights',
       beyond: initialWeights.method === 'importedWeights',
       what: 'imported weights',
       got: initialWeights.method,
       instead: 'zeros or { seeded: 42 }',
-    },
-    {
-      path: ['cohort', 'standardise'],
-      code: 'standardise',
-      beyond: cohort.standardise === 'federated',
-      what: 'standardisation by federated statistics',
-      got: cohort.standardise,
-      instead: 'perSite or none',
     },
     {
       path: ['weighting'],
@@ -113,7 +87,7 @@ function learningLimits({ model, strategy, training, initialWeights, cohort, wei
   ];
 }
 
-function privacyLimits({ privacy, masking, statistics, evaluation, release }: UnboundPlan): Limit[] {
+function privacyLimits({ privacy, masking, evaluation, release }: UnboundPlan): Limit[] {
   return [
     {
       path: ['privacy', 'mode'],
@@ -130,22 +104,6 @@ function privacyLimits({ privacy, masking, statistics, evaluation, release }: Un
       what: 'masking',
       got: masking.mode,
       instead: 'unmasked, by that name',
-    },
-    {
-      path: ['statistics'],
-      code: 'statistics',
-      beyond: statistics.length > 0,
-      what: 'federated statistics',
-      got: statistics.join(', '),
-      instead: 'none',
-    },
-    {
-      path: ['evaluation', 'everyRounds'],
-      code: 'evaluation',
-      beyond: evaluation.everyRounds > 0,
-      what: 'pooled evaluation between rounds',
-      got: String(evaluation.everyRounds),
-      instead: '0: each site evaluates the final model on its own patients',
     },
     {
       path: ['evaluation', 'perSiteAtEnd'],

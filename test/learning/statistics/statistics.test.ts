@@ -137,10 +137,19 @@ describe('federated statistics', () => {
     });
   });
 
-  it('release only what the plan asks for', () => {
+  it('release only what the plan asks for, or its standardising uses', () => {
     const asks = studyOf({ cohort: { ...mixedCohort, standardise: 'federated' }, statistics: ['counts'] });
     const json = releasedStatistics(asks, stateOf(asks, sites));
-    expect(Object.keys(Object(json)).toSorted()).toEqual(['counts', 'kind', 'notes', 'rows', 'suppressedBelow']);
+    expect(Object.keys(Object(json)).toSorted()).toEqual([
+      'counts',
+      'kind',
+      'moments',
+      'notes',
+      'rows',
+      'suppressedBelow',
+    ]);
+    const plain = studyOf({ cohort: mixedCohort, statistics: ['counts'] });
+    expect(Object(releasedStatistics(plain, stateOf(plain, sites))).moments).toBeUndefined();
   });
 
   it('are not read before their round', () => {

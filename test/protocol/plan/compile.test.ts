@@ -173,7 +173,6 @@ describe('compilePlan', () => {
       'unsupported-privacy',
     ],
     ['masking', (p) => (p.masking = 'masked'), 'masking', 'unsupported-masking'],
-    ['statistics', (p) => (p.statistics = ['counts']), 'statistics', 'unsupported-statistics'],
     [
       'imported weights',
       (p) => (p.initialWeights = { importedWeights: 'a'.repeat(64) }),
