@@ -6,17 +6,20 @@ import type { Tensor } from '@wardround/protocol/safetensors';
 import { SeededRandom } from '@wardround/protocol/seeded-random';
 import { layersOf } from './model-shape.ts';
 import { type Float32Tensor, type NamedShape, elementsOf } from './tensor-view.ts';
+import { initialTrees, treesModelOf } from './trees/shape.ts';
 
 /**
  * The float32 tensors of `modelShape(plan)`: zeros, or weights by Glorot's uniform rule and biases 0. Only exact operations and square
- * roots (IEEE 754), so every machine finds the same bits.
+ * roots (IEEE 754), so every machine finds the same bits. A forest begins without trees.
  *
  * Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, equation 16.
  *
  * @throws WardroundError `initial-weights-unsupported` for `importedWeights` (they come as a file, not from the plan), and as `layersOf`
  */
 export function initialModel(plan: Pick<StudyPlan, 'cohort' | 'model' | 'initialWeights'>): readonly Tensor[] {
-  const { initialWeights } = plan;
+  const { initialWeights, model } = plan;
+  if (model.kind === 'gradientBoostedTrees' && initialWeights.method === 'zeros')
+    return initialTrees(treesModelOf(plan));
   const layers = layersOf(plan);
   switch (initialWeights.method) {
     case 'zeros':

@@ -4,6 +4,7 @@ import type { Model, StudyPlan } from '@wardround/protocol/documents/study-plan'
 import { WardroundError } from '@wardround/protocol/errors';
 import { inputCount } from '@wardround/protocol/input-columns';
 import type { NamedShape } from './tensor-view.ts';
+import { treesModelOf, treesShape } from './trees/shape.ts';
 
 export type ModelPlan = Pick<StudyPlan, 'cohort' | 'model'>;
 
@@ -59,8 +60,9 @@ export function denseLayers(plan: ModelPlan): readonly DenseLayer[] {
   return dense;
 }
 
-/** Names and shapes of all tensors, in the order in which they are always listed. @throws as {@link layersOf} */
+/** Names and shapes of all tensors, in the order in which they are always listed. @throws as {@link layersOf}, and `trees-*` */
 export function modelShape(plan: ModelPlan): readonly NamedShape[] {
+  if (plan.model.kind === 'gradientBoostedTrees') return treesShape(treesModelOf(plan));
   return layersOf(plan).flatMap(({ weight, bias }) => [weight, bias]);
 }
 
@@ -74,6 +76,7 @@ export function taskOf({ model, cohort }: ModelPlan): Task {
       return requireLabel(label, 'number', model);
     case 'mlp':
     case 'cnn':
+    case 'gradientBoostedTrees':
       if (label === null) throw mismatch(model, 'binary or number', cohort.label.type);
       return label;
     default:

@@ -100,7 +100,6 @@ export const mlpModel: Extract<StudyPlan['model'], { kind: 'mlp' }> = {
 
 export const unsupportedModels: readonly StudyPlan['model'][] = [
   { kind: 'coxProportionalHazards', ties: 'efron', stratify: 'none', l2: '0' },
-  { kind: 'gradientBoostedTrees', trees: 10, depth: 3, bins: 16, learningRate: '0.1', l2: '0' },
 ];
 
 /** By their sums alone; each has a rule of its own, but for Newton's. */

@@ -36,7 +36,7 @@ function initialState(plan: StudyPlan, model: readonly Tensor[]): readonly Tenso
   const sections: readonly (readonly [StateSection, readonly Tensor[]])[] = [
     ['statistics', beginsWithStatistics(plan) ? initialStatistics(plan) : []],
     ['training', initialTraining(plan)],
-    ['strategy', updateRule(plan).initialState(model)],
+    ['strategy', plan.model.kind === 'gradientBoostedTrees' ? [] : updateRule(plan).initialState(model)],
     ['evaluation', initialEvaluation(plan)],
   ];
   return sections.reduce<readonly Tensor[]>((state, [name, tensors]) => withSection(state, name, tensors), []);

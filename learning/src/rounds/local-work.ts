@@ -11,6 +11,7 @@ import { prepared } from '../statistics/prepared.ts';
 import { evaluateLocally } from '../tfjs/local-evaluation.ts';
 import { updateLocally } from '../tfjs/local-update.ts';
 import { stoppingEarly } from '../training/stopping-site.ts';
+import { treesContribution } from '../trees/local.ts';
 import type { SiteRows } from './site-rows.ts';
 import type { Integers } from './round-task.ts';
 
@@ -51,11 +52,17 @@ export async function workLocally(request: LocalRequest): Promise<LocalContribut
     case 'evaluation':
       return evaluateLocally({ ...request, ...ready(request), stage });
     case 'newton':
+      if (request.plan.model.kind === 'gradientBoostedTrees') return treesLocally({ ...request, stage });
       throw new WardroundError('stage-unsupported', 'this version cannot carry out that kind of round', {
         expected: 'update',
         got: stage.task,
       });
   }
+}
+
+function treesLocally({ plan, base, data, kept, stage }: StageRequest<'newton'>): LocalContribution {
+  const integers = treesContribution({ plan, base, trainingRound: stage.trainingRound, data: data.train });
+  return { integers, kept, loss: null };
 }
 
 /** After the statistics: class weights filled in, rows standardised. */

@@ -9,6 +9,7 @@ import { evaluationTask } from '../evaluation/evaluation-task.ts';
 import { statisticsTask } from '../statistics/statistics-task.ts';
 import { updateTask } from '../strategies/update-task.ts';
 import { withEarlyStopping } from '../training/early-stopping.ts';
+import { treesTask } from '../trees/task.ts';
 import { requireSummable } from './summable.ts';
 
 /** What the enclave checks of a tensor's integers besides their number. */
@@ -72,6 +73,7 @@ function taskFor(plan: StudyPlan, stage: Stage): RoundTask {
     case 'evaluation':
       return evaluationTask(plan, stage);
     case 'newton':
+      if (plan.model.kind === 'gradientBoostedTrees') return treesTask(plan, stage);
       throw new WardroundError('stage-unsupported', 'this version cannot carry out that kind of round', {
         expected: 'update',
         got: stage.task,

@@ -22,7 +22,19 @@ import {
 } from '@wardround/protocol/tree-sizes';
 import { type Float32Tensor, type NamedShape, elementsOf, requireFloat32 } from '../tensor-view.ts';
 
-export type TreesPlan = Pick<StudyPlan, 'cohort' | 'encoding' | 'evaluation' | 'model' | 'statistics' | 'training'>;
+export type TreesPlan = Pick<
+  StudyPlan,
+  | 'cohort'
+  | 'encoding'
+  | 'evaluation'
+  | 'initialWeights'
+  | 'model'
+  | 'release'
+  | 'rounds'
+  | 'statistics'
+  | 'strategy'
+  | 'training'
+>;
 
 /** A forest's numbers, not copied from its tensors. */
 export interface Forest {

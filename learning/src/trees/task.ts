@@ -6,6 +6,7 @@ import type { ClosedContributions, NextContent, RoundTask } from '../rounds/roun
 import { edgesOfStudy } from './edges.ts';
 import { type HistogramLayout, histogramLayout, histogramLimits, histogramTensors, treeRound } from './layout.ts';
 import { type TreesLoss, lossOf } from './loss.ts';
+import { requireTreesPlan } from './plan.ts';
 import { type Forest, type TreesPlan, copyForest, forestTensors, noSplit, readForest, treesModelOf } from './shape.ts';
 import { type Mass, type NodeCells, bestSplit, leafWeight, massOf } from './split.ts';
 
@@ -15,9 +16,10 @@ import { type Mass, type NodeCells, bestSplit, leafWeight, massOf } from './spli
  * together on either side, so no threshold and no leaf speaks of fewer (a cohort that is smaller as a whole is one leaf). Without differential
  * privacy that is all: many trees together may still tell of single patients, as any model may.
  *
- * @throws WardroundError `model-unsupported`, `model-label`, `trees-standardise`, `trees-too-large`, `trees-step`, `trees-round`
+ * @throws WardroundError `model-unsupported`, `model-label`, `trees-round`, and those of `requireTreesPlan`
  */
 export function treesTask(plan: TreesPlan, { trainingRound }: { readonly trainingRound: number }): RoundTask {
+  requireTreesPlan(plan);
   const model = treesModelOf(plan);
   const loss = lossOf(plan);
   const { tree, level } = treeRound(model, trainingRound);

@@ -7,11 +7,28 @@ import {
   maxLeaves,
   roundsOfTrees,
 } from '../tree-sizes.ts';
+import type { StudyPlan } from '../documents/study-plan.ts';
 import type { PlanProblem } from './problems.ts';
-import type { UnboundPlan } from './unbound-plan.ts';
+
+/** What of a plan is asked here. */
+export type TreesParts = Pick<
+  StudyPlan,
+  'cohort' | 'encoding' | 'initialWeights' | 'model' | 'rounds' | 'strategy' | 'training'
+> & {
+  readonly release: Pick<StudyPlan['release'], 'formats'>;
+};
 
 /** None for a plan of another model. */
-export function treesProblems({ model, cohort, encoding, rounds, training, release }: UnboundPlan): PlanProblem[] {
+export function treesProblems({
+  model,
+  cohort,
+  encoding,
+  initialWeights,
+  rounds,
+  strategy,
+  training,
+  release,
+}: TreesParts): PlanProblem[] {
   if (model.kind !== 'gradientBoostedTrees') return [];
   const problems: PlanProblem[] = [];
   if (rounds !== roundsOfTrees(model)) {
@@ -23,13 +40,22 @@ export function treesProblems({ model, cohort, encoding, rounds, training, relea
       got: String(rounds),
     });
   }
-  if (training.method !== 'newton') {
+  if (training.method !== 'newton' || strategy.name !== 'newton') {
     problems.push({
       path: ['training', 'optimizer'],
       code: 'trees-training',
       message: 'trees are grown from sums of gradients and Hessians, not by local steps',
       expected: 'newton, and the strategy newton',
-      got: training.optimizer.name,
+      got: `${training.method === 'newton' ? 'newton' : training.optimizer.name}, ${strategy.name}`,
+    });
+  }
+  if (initialWeights.method !== 'zeros') {
+    problems.push({
+      path: ['initialWeights'],
+      code: 'trees-initial-weights',
+      message: 'a forest begins without trees',
+      expected: 'zeros',
+      got: initialWeights.method,
     });
   }
   if (cohort.standardise !== 'none') {

@@ -47,10 +47,15 @@ export function numberLabel(min: string, max: string): TreesPlan['cohort']['labe
 }
 
 export function treesPlan(parts: TreesPlanParts = {}): TreesPlan {
-  const { cohort, encoding, evaluation } = planOf();
+  const { cohort, encoding, evaluation, release } = planOf();
+  const model = { ...treesModel, ...parts.model };
   return {
+    initialWeights: { method: 'zeros' },
+    rounds: roundsOfTrees(model),
+    strategy: { name: 'newton' },
+    release: { ...release, formats: ['safetensors'] },
+    model,
     cohort: { ...cohort, features: parts.features ?? twoFeatures, label: parts.label ?? yesOrNo },
-    model: { ...treesModel, ...parts.model },
     encoding: { ...encoding, sums: { ring: 'int64', stepLog2: parts.stepLog2 ?? -24 } },
     evaluation: { ...evaluation, minimumCell: parts.leastRows ?? 1 },
     statistics: parts.statistics ?? [],

@@ -61,6 +61,7 @@ describe('a plan for trees', () => {
       (plan) => Object.assign(plan, { model: { ...plan.model, trees: 5000, depth: 12 }, rounds: 60_000 }),
       'model trees-too-large',
     ],
+    ['weights to begin with', (plan) => (plan.initialWeights = { seeded: 7 }), 'initialWeights trees-initial-weights'],
     ['a coarse step', (plan) => (plan.encoding = { sumsStepLog2: -8 }), 'encoding.sumsStepLog2 trees-step'],
     [
       'a label too wide for any step',
