@@ -1,6 +1,7 @@
 // The federated model beside what a site would have had alone, and beside one trained on everybody's rows in one place.
 import { type SimulatedSite, simulateStudy } from '@wardround/learning/simulation/simulate-study';
 import type { Rows, SiteRows } from '@wardround/learning/rounds/site-rows';
+import { standardised } from '@wardround/learning/statistics/standardise';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import type { SimulationJob } from './run-simulation.ts';
 import { type Score, scorePooled, scoreSite, type Trained } from './score.ts';
@@ -28,7 +29,7 @@ export async function compareModels(
   { federated, contributed }: Federated,
 ): Promise<readonly Comparison[]> {
   const { sites } = job;
-  const pooled = job.baselines ? await trainAlone(job, pooledSite(sites)) : null;
+  const pooled = job.baselines ? await trainPooled(job) : null;
   const comparisons: Comparison[] = [];
   for (const site of sites) {
     const local = job.baselines ? await trainAlone(job, site) : null;
@@ -52,6 +53,15 @@ export async function compareModels(
     pooled: pooled === null ? null : scorePooled({ ...job, trained: pooled }),
   };
   return [...comparisons, together];
+}
+
+/** All rows in one place. What a site standardises by its own rows is standardised before, as the federation sees it. */
+async function trainPooled(job: SimulationJob): Promise<Trained | null> {
+  const { plan } = job;
+  if (plan.cohort.standardise !== 'perSite') return await trainAlone(job, pooledSite(job.sites));
+  const sites = job.sites.map((site) => ({ ...site, data: standardised(plan, [], site.data) }));
+  const standing = { ...plan, cohort: { ...plan.cohort, standardise: 'none' } } as const;
+  return await trainAlone({ ...job, plan: standing }, pooledSite(sites));
 }
 
 /** The same plan with one site: as many rounds and steps, its own standardisation and statistics, no strategy between sites. */

@@ -5,7 +5,7 @@ import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import type { Tensor } from '@wardround/protocol/safetensors';
 import { lastRound } from '@wardround/protocol/schedule';
 import { type Comparison, compareModels } from './compare-models.ts';
-import { type Score, scorePooled, type Trained } from './score.ts';
+import { type Score, scoreRound, type Trained } from './score.ts';
 
 export interface SimulationJob {
   readonly backend: Backend;
@@ -72,7 +72,7 @@ export async function runSimulation(job: SimulationJob): Promise<SimulationResul
       sites: sites.length,
       shortfalls,
       loss,
-      pooled: trains ? scorePooled({ ...job, trained }) : [],
+      pooled: trains ? scoreRound({ ...job, trained }) : [],
       seconds: (performance.now() - started) / 1000,
     };
     rounds.push({ report, model: checkpoint.model });
