@@ -2,7 +2,7 @@
 import type { PlanProblem } from './problems.ts';
 import type { UnboundPlan } from './unbound-plan.ts';
 
-const models: readonly string[] = ['logisticRegression', 'linearRegression', 'mlp', 'cnn'];
+const models: readonly string[] = ['logisticRegression', 'linearRegression', 'mlp', 'cnn', 'gradientBoostedTrees'];
 const strategies: readonly string[] = [
   'fedAvg',
   'fedProx',
@@ -43,6 +43,7 @@ export function unsupported(plan: UnboundPlan): readonly PlanProblem[] {
 
 function learningLimits({ model, strategy, training, initialWeights, weighting }: UnboundPlan): Limit[] {
   const descent = training.method === 'gradientDescent';
+  const areTrees = model.kind === 'gradientBoostedTrees';
   return [
     {
       path: ['model', 'kind'],
@@ -55,7 +56,7 @@ function learningLimits({ model, strategy, training, initialWeights, weighting }
     {
       path: ['strategy', 'name'],
       code: 'strategy',
-      beyond: !strategies.includes(strategy.name),
+      beyond: !strategies.includes(strategy.name) && !(areTrees && strategy.name === 'newton'),
       what: 'that strategy',
       got: strategy.name,
       instead: strategies.join(', '),
@@ -63,7 +64,7 @@ function learningLimits({ model, strategy, training, initialWeights, weighting }
     {
       path: ['training', 'optimizer'],
       code: 'training',
-      beyond: !descent,
+      beyond: !descent && !areTrees,
       what: "Newton's method",
       got: 'newton',
       instead: 'sgd or adam',

@@ -162,7 +162,10 @@ describe('compilePlan', () => {
     ],
     [
       'a model of a later version',
-      (p) => (p.model = { kind: 'gradientBoostedTrees', trees: 10, depth: 3 }),
+      (p) => (
+        (p.model = { kind: 'coxProportionalHazards' }),
+        (p.cohort.label = { time: 't', timeUnit: 'd', event: 'e', eventWhen: '> 0', maxTime: 100 })
+      ),
       'model.kind',
       'unsupported-model',
     ],
