@@ -22,7 +22,7 @@ cohort:                                  # the contract that each hospital check
 
 model: { kind: logisticRegression, l2: 0 }   # logisticRegression | linearRegression | mlp { hidden: [16], activation: relu }
 training: { optimizer: sgd, learningRate: 0.001, batchSize: 4, steps: 100, seed: 42 }
-strategy: { name: fedAvg }               # fedAvg | fedProx { mu } | fedAvgM | fedAdam | fedYogi | fedAdagrad
+strategy: { name: fedAvg }               # fedAvg | fedProx { mu } | fedAvgM | fedAdam | scaffold | ... (docs/strategies.md)
 rounds: 15
 
 sites:

@@ -2,7 +2,8 @@
 import type { SessionOpen } from '@wardround/protocol/documents/session';
 import type { Verified } from '@wardround/protocol/documents/signed';
 import { hasCode } from '@wardround/protocol/errors';
-import { leastContributors, quorum } from '@wardround/protocol/quorum';
+import { leastContributorsOf } from '@wardround/protocol/plan/strategy-problems';
+import { quorum } from '@wardround/protocol/quorum';
 import { resumeRecords } from '@wardround/protocol/resume-records';
 import { attemptFloor, type ClosedRound, resumePoint, type ResumeQuestion } from '@wardround/protocol/resume-rule';
 import type { StudyRecords } from '@wardround/protocol/study-records';
@@ -52,8 +53,9 @@ function checkStatements({ records, federation }: AuditContext, open: SessionOpe
 }
 
 function checkApprovals({ records, federation }: AuditContext, open: SessionOpen, where: string): void {
-  const { minimum, roster } = records.plan.value.sites;
-  const least = leastContributors(federation.colludingSites);
+  const { sites, strategy } = records.plan.value;
+  const { minimum, roster } = sites;
+  const least = leastContributorsOf(strategy, federation.colludingSites);
   const needed = Math.max(minimum, least, quorum(roster.length, federation.colludingSites));
   for (const { site, approval } of open.approvals) {
     const found = records.byDigest('Approval', approval);

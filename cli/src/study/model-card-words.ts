@@ -69,7 +69,10 @@ export function limits(plan: LimitedPlan, evaluation: Evaluation | undefined): r
       model.kind === 'coxProportionalHazards',
       'The answer is a hazard relative to that of a row of zeros, not a probability of surviving: the baseline hazard is not part of the model.',
     ],
-    [strategy.name === 'fedBn', 'Personal layers stayed at the hospitals; the released ones are the shared part only.'],
+    [
+      strategy.name === 'fedBn',
+      'Personal layers stayed at the hospitals: in the released model they are as training began, only the others were learned.',
+    ],
     [
       plan.privacy.mode === 'noDifferentialPrivacy',
       'No differential privacy: model files are to be treated as personal data of the patients until shown otherwise.',

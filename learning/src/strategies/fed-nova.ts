@@ -8,7 +8,7 @@ import { meanUpdate, moveModel } from './server-strategy.ts';
 import { type StrategyPlan, type UpdateRound, type UpdateRule, boundedDifferences } from './update-rule.ts';
 
 /** A site's sᵢ in steps of 2⁻³⁰: above 0 and at most 1 where it trained, 0 where the study has stopped early. */
-export const stepShare = { name: 'stepShare', stepLog2: -30, whole: 2 ** 30 } as const;
+export const stepShare = { name: 'stepShare', stepLog2: -30, whole: 0x4000_0000 } as const;
 
 /**
  * dᵢ = Δᵢ/‖aᵢ‖₁;   x ← x + τeff·Σ pᵢdᵢ,   τeff = Σ pᵢ‖aᵢ‖₁,   pᵢ = the site's share of the weights.
