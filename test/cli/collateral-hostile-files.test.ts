@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hasCode } from '@wardround/protocol/errors';
 import { maxItemBytes, maxMirrorBytes } from '@wardround/attestation/collateral/index-document';
+import { requireRoom } from '@wardround/attestation/collateral/mirror-directory';
 import { importFrom } from '../../cli/src/collateral/transfer.ts';
 import { MirrorWriter } from '../../cli/src/collateral/mirror-writer.ts';
-import { readRegular, requireRoom } from '../../cli/src/collateral/read-files.ts';
+import { readRegular } from '../../cli/src/collateral/read-files.ts';
 import { at, freshDirectory } from './collateral-world.ts';
 
 describe('files where a mirror should be', () => {

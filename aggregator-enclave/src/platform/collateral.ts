@@ -7,8 +7,9 @@ import { toBase64Url } from '@wardround/protocol/bytes';
 import { parseLimitedJson } from '@wardround/protocol/canonical-json';
 import { describeError, WardroundError } from '@wardround/protocol/errors';
 import { type Endorsement, endorsementSchema } from '@wardround/attestation/evidence';
-import { filesOf, indexLimits, parseIndex } from '@wardround/attestation/collateral/index-document';
+import { indexLimits } from '@wardround/attestation/collateral/index-document';
 import { keyName } from '@wardround/attestation/collateral/item-key';
+import { readMirrorDirectory } from '@wardround/attestation/collateral/mirror-directory';
 import { readMirror } from '@wardround/attestation/collateral/read-mirror';
 import { genuineRoots } from '@wardround/attestation/collateral/verified-item';
 import { readArmoured } from '@wardround/attestation/x509/pem';
@@ -48,38 +49,35 @@ const readers: Readonly<Record<string, (bytes: Bytes, name: string) => readonly 
 
 /**
  * Everything in the directory that is an endorsement; nothing where the directory is null.
- * @throws WardroundError `collateral-index`, `collateral-unreadable` where there is no such directory, or it holds more files than any collateral
+ * @throws WardroundError `collateral-index`, `collateral-too-much`, `collateral-unreadable` where there is no such directory, or it holds more files than any collateral
  */
 export async function readCollateral(
   { files, now }: Pick<Hardware, 'files' | 'now'>,
   directory: string | null,
 ): Promise<Collateral> {
   if (directory === null) return { endorsements: [], unread: [] };
-  const index = await readIndex(files, join(directory, 'index.json'));
-  return index === null
-    ? await readPlainFiles(files, directory)
-    : await readMirrorDirectory({ files, directory, index }, now());
+  return (await hasIndex(files, join(directory, 'index.json')))
+    ? await readMirrored(files, directory, now())
+    : await readPlainFiles(files, directory);
 }
 
-async function readIndex(files: DeviceFiles, path: string): Promise<Bytes | null> {
-  return await files.read(path, indexLimits.maxBytes).catch((cause: unknown) => {
-    if (errnoOf(cause) === 'ENOENT') return null;
+async function hasIndex(files: DeviceFiles, path: string): Promise<boolean> {
+  try {
+    await files.read(path, indexLimits.maxBytes);
+    return true;
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return false;
     throw unreadable(path, 'an index that this account may read', cause);
-  });
+  }
 }
 
 /** What is spoiled or out of date stays behind, by name. */
-async function readMirrorDirectory(
-  { files, directory, index }: { files: DeviceFiles; directory: string; index: Bytes },
-  at: Date,
-): Promise<Collateral> {
-  const contents = new Map<string, Bytes>();
-  for (const digest of filesOf(parseIndex(index))) {
-    const bytes = await files.read(join(directory, 'files', digest), maxFileBytes).catch(() => null);
-    if (bytes !== null) contents.set(digest, bytes);
-  }
-  const file = (digest: string): Bytes | null => contents.get(digest) ?? null;
-  const { endorsements, held, refused } = readMirror({ index, file }, { at, roots: genuineRoots });
+async function readMirrored(files: DeviceFiles, directory: string, at: Date): Promise<Collateral> {
+  const mirror = await readMirrorDirectory({
+    where: directory,
+    read: async (name, maxBytes) => await files.read(join(directory, name), maxBytes).catch(() => null),
+  });
+  const { endorsements, held, refused } = readMirror(mirror, { at, roots: genuineRoots });
   const outdated = held.filter(({ current }) => !current).map(({ item }) => ({ item, code: 'collateral-expired' }));
   return {
     endorsements,

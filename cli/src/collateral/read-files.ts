@@ -1,67 +1,18 @@
-// Reading a mirror's directory into memory. Whoever reads takes no lock: a writer never changes a file, and names a new one only in a new index.
+// The files of a mirror's directory, as this computer has them.
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  filesOf,
-  indexLimits,
-  maxItemBytes,
-  maxMirrorBytes,
-  parseIndex,
-} from '@wardround/attestation/collateral/index-document';
+import { readMirrorDirectory } from '@wardround/attestation/collateral/mirror-directory';
 import type { MirrorFiles } from '@wardround/attestation/collateral/read-mirror';
-import { equalBytes } from '@wardround/protocol/bytes';
-import { WardroundError } from '@wardround/protocol/errors';
 
 export const indexPath = (directory: string): string => join(directory, 'index.json');
 export const filePath = (directory: string, sha256: string): string => join(directory, 'files', sha256);
 
-/** A writer may take away, between our two reads, what the index before last named. */
-const triesWhileWritten = 4;
-
-/**
- * The index and every file that it names. What cannot be read is as good as absent: its item is refused when it is verified.
- * @throws WardroundError `collateral-missing` where there is no mirror, `collateral-index`, `collateral-too-much`
- */
+/** The index and every file that it names. @throws WardroundError `collateral-missing`, `collateral-index`, `collateral-too-much` */
 export async function readMirrorFiles(directory: string): Promise<MirrorFiles> {
-  let index = await readIndexBytes(directory);
-  for (let tries = 1; ; tries += 1) {
-    const files = await readNamed(directory, index);
-    const now = await readIndexBytes(directory);
-    if (equalBytes(index, now) || tries === triesWhileWritten) {
-      return { index, file: (sha256) => files.get(sha256) ?? null };
-    }
-    index = now;
-  }
-}
-
-async function readNamed(directory: string, index: Uint8Array): Promise<ReadonlyMap<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
-  let total = 0;
-  for (const sha256 of filesOf(parseIndex(index))) {
-    const bytes = await readRegular(filePath(directory, sha256), maxItemBytes);
-    if (bytes !== null) files.set(sha256, bytes);
-    total += bytes?.byteLength ?? 0;
-    requireRoom(directory, total);
-  }
-  return files;
-}
-
-/** @throws WardroundError `collateral-too-much` */
-export function requireRoom(where: string, total: number): void {
-  if (total <= maxMirrorBytes) return;
-  throw new WardroundError('collateral-too-much', 'more than any mirror holds', {
-    where,
-    expected: `at most ${maxMirrorBytes} bytes in all files together`,
-  });
-}
-
-async function readIndexBytes(directory: string): Promise<Uint8Array> {
-  const bytes = await readRegular(indexPath(directory), indexLimits.maxBytes);
-  if (bytes !== null) return bytes;
-  throw new WardroundError('collateral-missing', 'there is no collateral here', {
+  return await readMirrorDirectory({
     where: directory,
-    expected: 'a directory that `wardround collateral fetch` or `import` made',
+    read: async (name, maxBytes) => await readRegular(join(directory, name), maxBytes),
   });
 }
 

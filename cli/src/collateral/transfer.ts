@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import type { MirroredItem } from '@wardround/attestation/collateral/index-document';
 import { filesOf, maxItemBytes, parseIndex } from '@wardround/attestation/collateral/index-document';
 import type { ItemKey } from '@wardround/attestation/collateral/item-key';
+import { requireRoom } from '@wardround/attestation/collateral/mirror-directory';
 import { itemFiles, type MirrorFiles } from '@wardround/attestation/collateral/read-mirror';
 import { type NamedFile, recognise } from '@wardround/attestation/collateral/recognise';
 import type { ItemFiles } from '@wardround/attestation/collateral/verified-item';
@@ -12,7 +13,7 @@ import { copyBytes } from '@wardround/protocol/bytes';
 import { WardroundError } from '@wardround/protocol/errors';
 import { type Failure, failureOf } from './failure.ts';
 import type { Candidate, Entered, MirrorWriter } from './mirror-writer.ts';
-import { indexPath, readMirrorFiles, readRegular, requireRoom } from './read-files.ts';
+import { indexPath, readMirrorFiles, readRegular } from './read-files.ts';
 
 export type TransferredItem =
   | { readonly key: ItemKey; readonly from: string; readonly outcome: Entered['outcome']; readonly entered: Entered }

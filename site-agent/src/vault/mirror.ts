@@ -4,17 +4,14 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  filesOf,
-  indexLimits,
-  maxItemBytes,
-  maxMirrorBytes,
-  parseIndex,
-} from '@wardround/attestation/collateral/index-document';
+  type MirrorDirectory,
+  readMirrorDirectory,
+  readMirrorIndex,
+} from '@wardround/attestation/collateral/mirror-directory';
 import { readingAt, type VerifiedMirror, verifyMirror } from '@wardround/attestation/collateral/read-mirror';
 import type { MirroredEndorsement } from '@wardround/attestation/own-endorsement';
 import type { Policy } from '@wardround/attestation/policy/policy';
-import { equalBytes, sha256, toHex } from '@wardround/protocol/bytes';
-import { WardroundError } from '@wardround/protocol/errors';
+import { sha256, toHex } from '@wardround/protocol/bytes';
 
 export interface MirrorUse {
   readonly policy: Policy;
@@ -26,9 +23,6 @@ interface Known {
   readonly digest: string;
   readonly mirror: VerifiedMirror;
 }
-
-/** A writer may take away, between two reads, what the index before last named. */
-const triesWhileWritten = 4;
 
 /**
  * One site's mirror. The index is read for each use; what it names is read and verified when the index changed, and kept in memory, out of reach of
@@ -60,44 +54,21 @@ export class OwnMirror {
 
   async #verified(directory: string, policy: Policy): Promise<VerifiedMirror> {
     const roots = { simulated: policy.simulatedPlatform?.roots ?? [] };
-    let index = await readIndex(directory);
-    for (let tries = 1; ; tries += 1) {
-      const digest = [toHex(sha256(index)), ...roots.simulated].join(' ');
-      if (this.#known?.digest === digest) return this.#known.mirror;
-      const files = await readNamed(directory, index);
-      const now = await readIndex(directory);
-      if (equalBytes(index, now) || tries === triesWhileWritten) {
-        const mirror = verifyMirror({ index, file: (name) => files.get(name) ?? null }, roots);
-        // A spoiled file may be put right under the same index.
-        this.#known = mirror.refused.length === 0 ? { digest, mirror } : null;
-        return mirror;
-      }
-      index = now;
-    }
+    const digestOf = (index: Uint8Array): string => [toHex(sha256(index)), ...roots.simulated].join(' ');
+    const files = { where: directory, read: readerOf(directory) };
+    if (this.#known?.digest === digestOf(await readMirrorIndex(files))) return this.#known.mirror;
+    const read = await readMirrorDirectory(files);
+    const mirror = verifyMirror(read, roots);
+    // A spoiled file may be put right under the same index.
+    this.#known = mirror.refused.length === 0 ? { digest: digestOf(read.index), mirror } : null;
+    return mirror;
   }
 }
 
-async function readIndex(directory: string): Promise<Uint8Array> {
-  const index = await readBounded(join(directory, 'index.json'), indexLimits.maxBytes);
-  if (index !== null) return index;
-  throw new WardroundError('collateral-missing', 'there is no collateral where the settings say', {
-    where: directory,
-    expected: 'a directory that `wardround collateral fetch` or `import` made',
-  });
-}
-
-async function readNamed(directory: string, index: Uint8Array): Promise<ReadonlyMap<string, Uint8Array | null>> {
-  const files = new Map<string, Uint8Array | null>();
-  let total = 0;
-  for (const name of filesOf(parseIndex(index))) {
-    const bytes = await readBounded(join(directory, 'files', name), maxItemBytes);
-    files.set(name, bytes);
-    total += bytes?.byteLength ?? 0;
-    if (total > maxMirrorBytes)
-      throw new WardroundError('collateral-too-much', 'more than any mirror holds', { where: directory });
-  }
-  return files;
-}
+const readerOf =
+  (directory: string): MirrorDirectory['read'] =>
+  async (name, maxBytes) =>
+    await readBounded(join(directory, name), maxBytes);
 
 /** Null for what is not there, no plain file, or too large: its item is then refused. */
 async function readBounded(path: string, maxBytes: number): Promise<Uint8Array | null> {
