@@ -1,5 +1,5 @@
 // The bins in which sites count their test rows' probabilities, so that ranks can be compared across sites. They are finest where
-// probabilities are near 0 or 1: each octave [2^−(e+1), 2^−e) has 128, mirrored about ½, and what is below 2⁻²¹ shares one. Edges and
+// probabilities are near 0 or 1: each octave [2^−(e+1), 2^−e) has 256, mirrored about ½, and what is below 2⁻²¹ shares one. Edges and
 // midpoints are exact in binary: no logarithm decides in which bin a row is.
 //
 // The pooled AUROC and AUPRC are those of binned scores: rows of one bin count as tied. How far that may be from the rows' own order is
@@ -7,7 +7,7 @@
 import { type ScoreTable, aurocOf, averagePrecisionOf, totals } from '../metrics/score-table.ts';
 
 const octaves = 20;
-const binsAnOctave = 128;
+const binsAnOctave = 256;
 const lowerBins = 1 + octaves * binsAnOctave;
 export const scoreBins = 2 * lowerBins;
 

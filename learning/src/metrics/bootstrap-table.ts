@@ -10,11 +10,11 @@ export interface TableBootstrap {
   readonly replicates: number;
 }
 
-/** Draws that all replicates together may take: some seconds. */
-const mostDraws = 5e7;
+/** Draws that all replicates together may take: about a second. */
+const mostDraws = 2e7;
 const leastReplicates = 200;
 
-/** 1000, fewer for more than 50,000 rows, never fewer than 200. */
+/** 1000, fewer for more than 20,000 rows, never fewer than 200. */
 export function replicatesFor(rows: number): number {
   return Math.max(leastReplicates, Math.min(1000, Math.floor(mostDraws / Math.max(1, rows))));
 }

@@ -11,7 +11,7 @@ export interface OwnResult {
   readonly metric: Metric;
   /** Null where it is not defined for these rows. */
   readonly value: number | null;
-  /** 95 %, percentiles of 1000 bootstrap replicates (fewer beyond 50,000 rows; 200 for the C-index beyond 2,000). */
+  /** 95 %, percentiles of 1000 bootstrap replicates (fewer beyond 20,000 rows; 200 for the C-index beyond 2,000). */
   readonly interval: Interval | null;
 }
 

