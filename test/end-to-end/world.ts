@@ -29,6 +29,8 @@ export interface PlanOptions {
   readonly strategy?: string;
   readonly deadline?: string;
   readonly minimum?: number;
+  /** Of the evaluation at the end; without any there is none. */
+  readonly metrics?: readonly string[];
 }
 
 export interface Answer {
@@ -347,7 +349,7 @@ sites:
   deadline: ${plan.deadline ?? '60s'}
 privacy: { mode: noDifferentialPrivacy }
 masking: unmasked
-evaluation: { metrics: [] }
+evaluation: { metrics: [${(plan.metrics ?? []).join(', ')}] }
 attestation: { platforms: [sevSnp], release: enclave-1 }
 release: { to: [dr.lind], formats: [safetensors] }
 `;

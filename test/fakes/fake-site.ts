@@ -6,14 +6,15 @@ import { sign, type Verified } from '@wardround/protocol/documents/signed';
 import type { HpkePublicKey } from '@wardround/protocol/documents/primitives';
 import type { SigningKey } from '@wardround/protocol/keys';
 import { ManifestBuilder } from '@wardround/protocol/manifest';
-import { encodePayload, type Payload, payloadDigest } from '@wardround/protocol/payload';
+import { encodePayload, type Payload, payloadDigest, type PayloadTensor } from '@wardround/protocol/payload';
 import { checkpointReturnInfo, contributionInfo, sealedModelInfo } from '@wardround/protocol/seal-context';
 import { openFromMany, sealStream } from '@wardround/protocol/sealed-stream';
 import { tagLength } from '@wardround/protocol/stream-chunks';
 import { StudyRecords } from '@wardround/protocol/study-records';
 import { checkpointDigest } from '@wardround/learning/checkpoint';
-import { roundTask } from '@wardround/learning/rounds/round-task';
+import { type Integers, roundTask } from '@wardround/learning/rounds/round-task';
 import type { FakeFederation, SiteKeys } from './fake-federation.ts';
+import { fakeWork } from './site-work.ts';
 import type { MemoryConnection, MemoryRelay } from './memory-relay.ts';
 
 export interface Sealed {
@@ -38,10 +39,7 @@ export interface ContributionParts {
 }
 
 /** The integers a site makes in a round; deterministic. */
-export type Training = (
-  round: number,
-  tensors: readonly TensorHeader[],
-) => readonly (Int32Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>)[];
+export type Training = (round: number, tensors: readonly TensorHeader[]) => Integers;
 
 export class FakeSite {
   readonly name: string;
@@ -79,14 +77,8 @@ export class FakeSite {
     this.plan = parts.plan;
     this.now = parts.now;
     this.weight = 100 + parts.index;
-    this.training = (round, tensors) =>
-      tensors.map((tensor, t) => {
-        const length = tensor.shape.reduce((product, size) => product * size, 1);
-        const value = (i: number): number => ((parts.index + 1) * 7919 + round * 104_729 + t * 31 + i * 17) % 100_003;
-        return tensor.ring === 'int32'
-          ? Int32Array.from({ length }, (_, i) => value(i))
-          : BigInt64Array.from({ length }, (_, i) => BigInt(value(i)));
-      });
+    const { index } = parts;
+    this.training = (round) => fakeWork({ plan: parts.plan.value, site: this.name, index, round });
     this.#records = new StudyRecords({ federation: parts.federation.view, plan: parts.plan });
   }
 
@@ -220,7 +212,7 @@ export class FakeSite {
     const headers = this.tensors(round);
     const values = this.training(round, headers);
     const payload = {
-      tensors: headers.map((header, i) => ({ header, values: values[i] ?? new Int32Array() })),
+      tensors: headers.map((header, i) => ({ header, values: ownIntegers(values[i]) })),
       secret: sha256(utf8(`${this.name} secret ${round}`)),
     };
     this.payloads.set(round, payload);
@@ -420,4 +412,8 @@ export class FakeSite {
     this.#done.add(what);
     return true;
   }
+}
+
+function ownIntegers(values: Int32Array | BigInt64Array = new Int32Array()): PayloadTensor['values'] {
+  return values instanceof Int32Array ? Int32Array.from(values) : BigInt64Array.from(values);
 }

@@ -4,6 +4,7 @@ import { setImmediate as tick } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { copyBytes, fromHex, toBase64Url } from '@wardround/protocol/bytes';
 import { UNVERIFIED_kindOf } from '@wardround/protocol/documents/signed';
+import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { endorsementsOf } from '@wardround/attestation/simulated/evidence';
 import { endorse } from '@wardround/attestation/simulated/files';
 import { runEnclave } from '../../aggregator-enclave/src/enclave/enclave.ts';
@@ -92,8 +93,8 @@ async function until(done: () => boolean): Promise<void> {
   expect(done()).toBe(true);
 }
 
-async function begin(): Promise<void> {
-  world = await VaultWorld.create();
+async function begin(plan?: (plan: StudyPlan) => StudyPlan): Promise<void> {
+  world = await VaultWorld.create(plan === undefined ? {} : { plan });
   clock = new FakeClock(start.toISOString());
   await world.approved();
   startEnclave();
@@ -155,6 +156,60 @@ describe('a vault and the enclave', () => {
       [1, 2],
       [2, 3],
     ]);
+  });
+
+  /** Statistics, two rounds of training with an evaluation between them, and the evaluation at the end. */
+  const everyTask = (plan: StudyPlan): StudyPlan => ({
+    ...plan,
+    cohort: {
+      ...plan.cohort,
+      standardise: 'federated',
+      split: { method: 'fraction', testFraction: '0.5', seed: 1 },
+    },
+    statistics: ['moments'],
+    evaluation: { ...plan.evaluation, metrics: ['accuracy', 'auroc'], everyRounds: 1 },
+  });
+  const tasks = [
+    ['statistics', 1],
+    ['update', 2],
+    ['evaluation', 3],
+    ['update', 4],
+    ['evaluation', 5],
+  ];
+  const valuesOf = (round: number): unknown =>
+    world.relay.records
+      .map(({ jws }) => UNVERIFIED_kindOf(jws))
+      .filter(({ kind }) => kind === 'RoundResult')
+      .map(({ value }) => Object(value))
+      .find((value) => value.round === round)?.values;
+
+  it('finish one of every task, and release what its rounds found out together', async () => {
+    await begin(everyTask);
+    await until(() => world.checks().length > 0);
+    expect(world.checks()).toEqual(['study-complete null']);
+    expect(world.said('Contribution').map(({ task, round }) => [task, round])).toEqual(tasks);
+    expect(count('ContributionRefusal')).toBe(0);
+    expect(count('RoundResult')).toBe(3);
+    expect(valuesOf(1)).toMatchObject({ kind: 'statistics', rows: { train: 66 } });
+    expect(valuesOf(5)).toMatchObject({ kind: 'evaluation', trainingRound: 2, rows: 54 });
+  });
+
+  it.each([
+    ['the result of the statistics', 'RoundResult', 1],
+    ['the model after the statistics', 'SealedModel', 1],
+    ['the receipt of an evaluation', 'RoundReceipt', 3],
+    ['the result of the last evaluation', 'RoundResult', 5],
+    ['the last model', 'SealedModel', 5],
+  ])('finish one of every task when the enclave dies before %s', async (_, dying, at) => {
+    await begin(everyTask);
+    dieSaying((kind, { round }) => kind === dying && round === at);
+    await comeBack();
+    await until(() => world.checks().length > 0 && [1, 3, 5].every((round) => valuesOf(round) !== undefined));
+    expect(world.checks()).toEqual(['study-complete null']);
+    const worked = world.said('Contribution').filter(({ task }) => task !== 'checkpointReturn');
+    const named = (list: readonly (readonly unknown[])[]): unknown => new Set(list.map((pair) => pair.join(' ')));
+    expect(named(worked.map(({ task, round }) => [task, round]))).toEqual(named(tasks));
+    expect(valuesOf(5)).toMatchObject({ kind: 'evaluation', trainingRound: 2, rows: 54 });
   });
 
   it('goes on without a site that claims more weight than the plan’s largest share', async () => {

@@ -4,81 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readLedger } from '@wardround/privacy/ledger';
 import { VaultFiles } from '../../site-agent/src/vault/files.ts';
-import { type Wrap, VaultWorld } from './vault-world.ts';
-
-/** A process that is gone: no error of ours, and everything it touches afterwards fails as well. */
-class Killed extends Error {}
-
-/** Counts the calls that change the disk or leave the process, and dies right after one of them. */
-class Reaper {
-  readonly #dieAfter: number;
-  #calls = 0;
-  #dead = false;
-  readonly names: string[] = [];
-
-  constructor(dieAfter: number) {
-    this.#dieAfter = dieAfter;
-  }
-
-  readonly wrap: Wrap = (port, target) =>
-    new Proxy(target, {
-      get: (object, key) => {
-        const member: unknown = Reflect.get(object, key, object);
-        if (typeof member !== 'function') return member;
-        return (...args: unknown[]): unknown =>
-          this.#call(`${port}.${String(key)}`, () => Reflect.apply(member, object, args));
-      },
-    });
-
-  #call(name: string, act: () => unknown): unknown {
-    if (this.#dead) throw new Killed();
-    const result = act();
-    if (!boundaries.has(name)) return result;
-    if (result instanceof Promise) return result.then((value: unknown) => this.#after(name, value));
-    return this.#after(name, result);
-  }
-
-  #after(name: string, value: unknown): unknown {
-    this.#calls += 1;
-    this.names.push(name);
-    if (this.#calls === this.#dieAfter) {
-      this.#dead = true;
-      throw new Killed();
-    }
-    return value;
-  }
-}
-
-const boundaries: ReadonlySet<string> = new Set([
-  'state.setMeta',
-  'state.acknowledge',
-  'state.keepRecord',
-  'state.markPublished',
-  'state.keepNonce',
-  'state.keepPayload',
-  'state.keepSealing',
-  'state.keepCheckpoint',
-  'state.sayOnce',
-  'files.writePlan',
-  'files.writePayload',
-  'files.writeCheckpoint',
-  'files.writeResults',
-  'inbox.settle',
-  'ledger.reserve',
-  'outlet.upload',
-  'outlet.publish',
-]);
-
-/** Drives the vault on; where it dies, a new one starts from the same disk. */
-async function survive(world: VaultWorld, act: () => Promise<void>): Promise<void> {
-  try {
-    await act();
-  } catch (error) {
-    if (!(error instanceof Killed)) throw error;
-    await world.startVault();
-    await act();
-  }
-}
+import { Killed, Reaper, survive } from './reaper.ts';
+import { VaultWorld } from './vault-world.ts';
 
 let first: VaultWorld;
 beforeAll(async () => {
@@ -157,7 +84,7 @@ describe('a vault that is killed', () => {
     await world.startVault();
     const enclave = world.enclave();
     await world.session(enclave);
-    const reaper = new Reaper(4);
+    const reaper = new Reaper('state.keepPayload');
     await world.startVault(reaper.wrap);
     await enclave.order();
     await survive(world, async () => await world.pumpAll());

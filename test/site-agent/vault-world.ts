@@ -12,6 +12,7 @@ import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { roundTask } from '@wardround/learning/rounds/round-task';
 import type { PayloadTensor } from '@wardround/protocol/payload';
 import type { Tensor } from '@wardround/protocol/safetensors';
+import { releasesResult, stageOf } from '@wardround/protocol/schedule';
 import { sitePaths, siteDirectories, type SitePaths } from '../../site-agent/src/config/site-paths.ts';
 import { type Inlet, openDoors, type Outlet } from '../../site-agent/src/gate/outlet.ts';
 import { LedgerFile } from '../../site-agent/src/ledger/ledger-file.ts';
@@ -171,14 +172,17 @@ export class VaultWorld {
     return sha256(utf8(`random ${this.#random}`)).slice(0, length);
   }
 
-  /** Real initial model; integers that differ from one training to the next. */
+  /** Real initial model, statistics and evaluations; integers that differ from one training to the next. */
   #learner(): Learner {
     const real = new TfjsLearner('cpu');
     return {
       describe: async () => await Promise.resolve('fake'),
       initial: (plan) => real.initial(plan),
       load: async (file, plan) => await real.load(file, plan),
-      work: async (request) => await Promise.resolve(this.#work(request)),
+      work: async (request) => {
+        const { task } = stageOf(request.plan, request.round);
+        return releasesResult(task) ? await real.work(request) : this.#work(request);
+      },
       evaluate: async () =>
         await Promise.resolve({ localAccuracy: 0.5, federatedAccuracy: 0.75, localAuroc: null, federatedAuroc: null }),
     };
@@ -193,10 +197,7 @@ export class VaultWorld {
   #integers({ plan, round }: WorkRequest): readonly PayloadTensor[] {
     return roundTask(plan, round).tensors.map((header) => {
       const length = header.shape.reduce((product, size) => product * size, 1);
-      const value = (i: number): number => 1000 * this.trainings + 10 * round + i;
-      return header.ring === 'int32'
-        ? { header, values: Int32Array.from({ length }, (_, i) => value(i)) }
-        : { header, values: BigInt64Array.from({ length }, (_, i) => BigInt(value(i))) };
+      return { header, values: Int32Array.from({ length }, (_, i) => 1000 * this.trainings + 10 * round + i) };
     });
   }
 

@@ -49,7 +49,7 @@ sites:
   deadline: 60s
 privacy: { mode: noDifferentialPrivacy }
 masking: unmasked
-evaluation: { metrics: [] }
+evaluation: { metrics: [accuracy, auroc] }
 attestation: { platforms: [sevSnp], gpu: required, release: ${releaseName} }
 release: { to: [${researcherName}], formats: [safetensors, tfjs] }
 `;

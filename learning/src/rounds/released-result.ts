@@ -4,10 +4,10 @@ import { canonicalJson } from '@wardround/protocol/canonical-json';
 import { resultLimits } from '@wardround/protocol/documents/limits';
 import type { JsonValue } from '@wardround/protocol/json-scanner';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
-import { WardroundError } from '@wardround/protocol/errors';
 import { labels } from '@wardround/protocol/labels';
 import { type Stage, stageOf } from '@wardround/protocol/schedule';
 import type { Checkpoint } from '../checkpoint.ts';
+import { releasedEvaluation } from '../evaluation/released.ts';
 import { releasedStatistics } from '../statistics/released.ts';
 
 export type ReleasedResult = JsonValue;
@@ -25,10 +25,7 @@ export function releasedResult(plan: StudyPlan, stage: Stage, checkpoint: Checkp
     case 'statistics':
       return releasedStatistics(plan, checkpoint.state);
     case 'evaluation':
-      throw new WardroundError('stage-unsupported', 'this version cannot carry out that kind of round', {
-        expected: 'update',
-        got: `${stage.task} after round ${checkpoint.round} of ${plan.rounds}`,
-      });
+      return releasedEvaluation(plan, checkpoint.state);
   }
 }
 

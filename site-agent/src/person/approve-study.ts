@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Policy } from '@wardround/attestation/policy/policy';
 import { checkCohort } from '@wardround/datasets/contract';
-import { encodeCohort } from '@wardround/datasets/encode';
+import { encodeSiteRows } from '@wardround/datasets/encode';
 import { commitToSnapshot, type FrozenSnapshot } from '@wardround/datasets/snapshot';
 import { copyBytes, toHex } from '@wardround/protocol/bytes';
 import type { Approval, Weakness } from '@wardround/protocol/documents/consent';
@@ -99,7 +99,7 @@ async function freeze(
 ): Promise<SnapshotChoice> {
   const snapshot = await runImporter(plan.value);
   const checked = checkCohort(snapshot.table, plan.value.cohort);
-  const { rows } = encodeCohort(checked).train;
+  const { rows } = encodeSiteRows(checked).train;
   const { usedRows, events } = checked.outcome;
   if (minimumRows !== undefined && usedRows < minimumRows) {
     throw new WardroundError('approve-rows', 'fewer patients than this site wants behind an update', {

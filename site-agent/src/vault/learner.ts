@@ -1,6 +1,6 @@
 // What the vault asks of learning: the initial checkpoint, one round's integers, and the comparison at the end.
 import { checkCohort } from '@wardround/datasets/contract';
-import { encodeCohort, type EncodedSite, encodeSiteRows } from '@wardround/datasets/encode';
+import { type EncodedSite, encodeSiteRows } from '@wardround/datasets/encode';
 import { readSnapshot } from '@wardround/datasets/snapshot';
 import { decodeCheckpoint } from '@wardround/learning/checkpoint';
 import { initialCheckpoint } from '@wardround/learning/rounds/initial-checkpoint';
@@ -22,7 +22,7 @@ export interface InitialCheckpoint {
 /** The study's rows at this site, ready to train on. */
 export interface StudyData {
   readonly snapshot: string;
-  /** Not standardised yet where the statistics of all sites decide how. */
+  /** Numbers as the data have them: learning standardises, by the statistics of all sites where the plan says so. */
   readonly encoded: EncodedSite;
 }
 
@@ -86,9 +86,7 @@ export class TfjsLearner implements Learner {
 
   async load({ path, digest }: { path: string; digest: string }, plan: StudyPlan): Promise<StudyData> {
     const { table } = await readSnapshot(path, digest);
-    const checked = checkCohort(table, plan.cohort);
-    const encoded = plan.cohort.standardise === 'federated' ? encodeSiteRows(checked) : encodeCohort(checked);
-    return { snapshot: digest, encoded };
+    return { snapshot: digest, encoded: encodeSiteRows(checkCohort(table, plan.cohort)) };
   }
 
   async work({ plan, site, round, base, data, kept }: WorkRequest): Promise<WorkDone> {
