@@ -17,7 +17,7 @@ import { batchesOf, readBatchOrder } from '../simulate/batch-order.ts';
 import { dropOut } from '../simulate/drop-out.ts';
 import { writeSimulation } from '../simulate/files.ts';
 import { readInitialModel } from '../simulate/initial-model.ts';
-import { comparisonTable, notAttested, roundLine } from '../simulate/report.ts';
+import { comparisonTable, leftOutText, notAttested, roundLine } from '../simulate/report.ts';
 import { runSimulation } from '../simulate/run-simulation.ts';
 import { chanceOf, partitionOf, type SimulateOptions, wholeNumber } from '../simulate/settings.ts';
 import { simulatedPlan } from '../simulate/simulated-plan.ts';
@@ -91,6 +91,7 @@ async function simulate(path: string, options: SimulateOptions & { readonly base
       ...measured.flatMap(({ changes, result }) => [
         ...(measured.length > 1 ? [changesText(changes)] : []),
         comparisonTable(result.comparisons),
+        ...leftOutText(result.comparisons),
       ]),
       ...(directory === null ? [] : [`${directory}/: ${names.join(', ')}`]),
       'Attestation, sealing and signatures were not exercised.',

@@ -23,6 +23,9 @@ export function roundLine(report: RoundReport): string {
   return parts.join('  ');
 }
 
+/** A table longer than this is not read: the files have every site. */
+const mostRows = 24;
+
 /** One row a site and one for all together; for each metric the three models, with their intervals. */
 export function comparisonTable(comparisons: readonly Comparison[]): string {
   const metrics = comparisons.at(-1)?.federated.map(({ metric }) => metric) ?? [];
@@ -35,7 +38,7 @@ export function comparisonTable(comparisons: readonly Comparison[]): string {
         style: { head: [], border: [], compact: true },
         colAligns: ['left', 'right', 'right', 'right', ...models.map(() => 'right' as const)],
       });
-      for (const row of comparisons) {
+      for (const row of shownOf(comparisons)) {
         const cells = models.map((model) => scoreText(row[model]?.find((score) => score.metric === metric)));
         const rounds = row.roundsContributed === null ? '' : String(row.roundsContributed);
         table.push([row.site ?? 'all sites', String(row.trainRows), String(row.testRows), rounds, ...cells]);
@@ -43,6 +46,19 @@ export function comparisonTable(comparisons: readonly Comparison[]): string {
       return table.toString();
     })
     .join('\n');
+}
+
+/** The first sites and the last row, which is all together. */
+function shownOf(comparisons: readonly Comparison[]): readonly Comparison[] {
+  return comparisons.length <= mostRows
+    ? comparisons
+    : [...comparisons.slice(0, mostRows - 1), ...comparisons.slice(-1)];
+}
+
+/** What the table leaves out; empty where that is nothing. */
+export function leftOutText(comparisons: readonly Comparison[]): readonly string[] {
+  const left = comparisons.length - shownOf(comparisons).length;
+  return left === 0 ? [] : [`${left} more sites are in metrics.csv and metrics.parquet`];
 }
 
 function scoreText(score: Score | undefined): string {
