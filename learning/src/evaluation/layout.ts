@@ -4,6 +4,7 @@ import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import type { Integers, TensorLimit } from '../rounds/round-task.ts';
 import { maxRowsLog2, sumsStepLog2 } from '../statistics/layout.ts';
 import { calibrationBins } from '../metrics/score-table.ts';
+import { powerOfTwo } from '../strategies/server-strategy.ts';
 import { scoreBins } from './score-bins.ts';
 
 export type EvaluationPlan = Pick<StudyPlan, 'cohort' | 'evaluation'>;
@@ -113,7 +114,7 @@ function partsOf({ cohort, evaluation: { metrics } }: EvaluationPlan): readonly 
 /** The numbers that a tensor's integers stand for; empty where the plan does not have the tensor. */
 export function realsOf({ tensors }: EvaluationLayout, integers: Integers, name: EvaluationTensorName): Float64Array {
   const at = tensors.findIndex((header) => header.name === `evaluation.${name}`);
-  const step = 2 ** (tensors[at]?.stepLog2 ?? 0);
+  const step = powerOfTwo(tensors[at]?.stepLog2 ?? 0);
   const values = integers[at];
   return Float64Array.from({ length: values?.length ?? 0 }, (_, i) => Number(values?.[i] ?? 0) * step);
 }

@@ -5,6 +5,7 @@
 // The pooled AUROC and AUPRC are those of binned scores: rows of one bin count as tied. How far that may be from the rows' own order is
 // computed from the counts and released with the value (`resolutionOf`).
 import { type ScoreTable, aurocOf, averagePrecisionOf, totals } from '../metrics/score-table.ts';
+import { powerOfTwo } from '../strategies/server-strategy.ts';
 
 const octaves = 20;
 const binsAnOctave = 256;
@@ -34,7 +35,7 @@ export function scoreOfBin(bin: number): number {
 }
 
 function lowerMidpoint(bin: number): number {
-  if (bin === 0) return 0.5 / 2 ** (octaves + 1);
+  if (bin === 0) return powerOfTwo(-octaves - 2);
   const octave = Math.floor((bin - 1) / binsAnOctave);
   const place = (bin - 1) % binsAnOctave;
   let midpoint = (1 + (place + 0.5) / binsAnOctave) / 4;

@@ -1,4 +1,5 @@
 // Means, standard deviations and correlations from exact sums of integers: the differences of large numbers are taken before any rounding.
+import { powerOfTwo } from '../strategies/server-strategy.ts';
 import { sumsStepLog2 } from './layout.ts';
 import type { Variable } from './variables.ts';
 
@@ -9,7 +10,7 @@ export interface ColumnSums {
   readonly squares: bigint;
 }
 
-const step = 2 ** sumsStepLog2;
+const step = powerOfTwo(sumsStepLog2);
 const unit = 1n << BigInt(-sumsStepLog2);
 
 /** centre + half · Σu / n. */

@@ -3,6 +3,7 @@ import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { ClosedContributions, RoundTask } from '../rounds/round-task.ts';
 import { withSection } from '../rounds/state-sections.ts';
+import { powerOfTwo } from '../strategies/server-strategy.ts';
 import { elementsOf } from '../tensor-view.ts';
 import { classWeightsOf } from './class-weights.ts';
 import { type StatisticsLayout, type StatisticsTensorName, integersOf, shownBins, statisticsLayout } from './layout.ts';
@@ -160,7 +161,7 @@ class Pooled {
 
   /** Where all values are at the two ends of the range (Σu² = n), Σu counts them. */
   #hasSmallEnd({ rows, sum, squares }: ColumnSums): boolean {
-    const unit = 2 ** -stepOf(this.#layout);
+    const unit = 1 / powerOfTwo(stepOf(this.#layout));
     if (Number(squares) !== rows * unit) return false;
     const high = Math.round((rows + Number(sum) / unit) / 2);
     return hiddenCells([high, rows - high], this.#minimum).includes(true);

@@ -8,6 +8,7 @@ import { WardroundError } from '@wardround/protocol/errors';
 import type { Tensor } from '@wardround/protocol/safetensors';
 import type { ClosedContributions, NextContent, RoundTask, TensorLimit } from '../rounds/round-task.ts';
 import { readSection, withSection } from '../rounds/state-sections.ts';
+import { powerOfTwo } from '../strategies/server-strategy.ts';
 import { type Float64Tensor, requireFloat64 } from '../tensor-view.ts';
 
 type StoppingPlan = Pick<StudyPlan, 'cohort' | 'training'>;
@@ -77,7 +78,7 @@ function nextOrStopped(task: RoundTask, plan: StoppingPlan, closed: ClosedContri
   if (sum?.length !== 1 || totalWeight <= 0) {
     throw new WardroundError('sums-mismatch', 'the sums have no loss', { action: 'stop' });
   }
-  const loss = (Number(sum[0] ?? 0n) / totalWeight) * 2 ** lossStepLog2 * lossUnit(plan);
+  const loss = (Number(sum[0] ?? 0n) / totalWeight) * powerOfTwo(lossStepLog2) * lossUnit(plan);
   return { model, state: withSection(state, 'training', tensorsOf(after(before, loss, plan))) };
 }
 
@@ -97,7 +98,7 @@ function after(before: StoppingState, loss: number, { training }: StoppingPlan):
 
 /** A site's loss as its contribution carries it; what is larger than the limit, or no number, counts as the limit. */
 export function quantisedLoss(plan: StoppingPlan, loss: number): Int32Array<ArrayBuffer> {
-  const steps = Math.round(loss / lossUnit(plan) / 2 ** lossStepLog2);
+  const steps = Math.round(loss / lossUnit(plan) / powerOfTwo(lossStepLog2));
   return Int32Array.of(steps < mostLoss ? Math.max(0, steps) : mostLoss);
 }
 
