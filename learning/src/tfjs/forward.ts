@@ -35,14 +35,17 @@ export function forward(model: Model, layers: readonly LayerTensors[], inputs: T
   return outputs.as1D();
 }
 
-/** [rows, height · width · channels] to the same of the last convolution's image. */
+/**
+ * [rows, height · width · channels] to the same of the last convolution's image. Bias and activation come after the pool, on a quarter of
+ * the values: both keep the order of a window's values, so that the largest of them is the same to the bit.
+ */
 function convolve(model: Model, layers: readonly ConvolutionTensors[], inputs: Tensor2D): Tensor2D {
   if (model.kind !== 'cnn') return inputs;
   const { height, width, channels } = model.image;
   const image = layers.reduce(
     (values, { weight, bias }) => {
-      const sums: Tensor4D = values.conv2d(weight, 1, 'same').add(bias);
-      return activate(model, sums).maxPool<Tensor4D>(2, 2, 'valid');
+      const largest: Tensor4D = values.conv2d(weight, 1, 'same').maxPool(2, 2, 'valid');
+      return activate(model, largest.add<Tensor4D>(bias));
     },
     inputs.as4D(inputs.shape[0], height, width, channels),
   );

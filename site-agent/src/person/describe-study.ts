@@ -79,7 +79,7 @@ function linesOf(facts: Omit<StudyDescription, 'lines'>, { federation }: ReadStu
     `purpose      ${plan.purpose.text}`,
     `ethics       ${plan.purpose.ethics}`,
     `expires      ${plan.expires}`,
-    `data         ${cohort.features.map(({ name }) => name).join(', ')}; at least ${cohort.minimumRows} patients, ${cohort.minimumEvents} events`,
+    `data         ${cohort.features.map(featureText).join(', ')}; at least ${cohort.minimumRows} patients, ${cohort.minimumEvents} events`,
     snapshot === null
       ? 'here         not read yet: approving freezes a snapshot and checks it'
       : `here         ${snapshot.rows} patients fulfil it (${snapshot.trainingRows} train, ${snapshot.events} events); ${snapshot.provenance} data`,
@@ -99,4 +99,10 @@ function privacyInWords({ privacy }: StudyPlan): string {
   if (privacy.mode === 'noDifferentialPrivacy')
     return 'NONE: what the models reveal of single patients has no bound, and is written into the ledger as such';
   return `ε = ${privacy.epsilon}, δ = ${privacy.delta} for each ${privacy.unit}, trusting ${privacy.trusts}`;
+}
+
+function featureText(feature: StudyPlan['cohort']['features'][number]): string {
+  if (feature.type !== 'image') return feature.name;
+  const { height, width, channels } = feature;
+  return `pictures of ${height} × ${width} pixels${channels === 1 ? '' : `, ${channels} channels`}`;
 }
