@@ -4,6 +4,7 @@ import type { Measurement } from './tidy.ts';
 
 const width = 900;
 const panelHeight = 260;
+const legendLine = 22;
 
 /** @param measurements of all variants; only the federated model on all rows is drawn */
 export function convergencePicture(measurements: readonly Measurement[], title: string): string {
@@ -14,15 +15,20 @@ export function convergencePicture(measurements: readonly Measurement[], title: 
   const metrics = [...new Set(drawn.map(({ metric }) => metric))];
   const variants = [...new Set(drawn.map(({ variant }) => variant))];
   const panels = Math.max(metrics.length, 1);
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width, height: 60 + panels * panelHeight });
+  // One line a variant: the widths of texts are only guessed without a browser.
+  const top = variants.length > 1 ? 70 + variants.length * legendLine : 70;
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width, height: top + panels * panelHeight });
   const nameOf = (variant: number): string =>
     drawn.find((row) => row.variant === variant)?.changes ||
     (variants.length === 1 ? 'federated' : `variant ${variant}`);
   chart.setOption({
     animation: false,
     title: { text: title, left: 20, top: 10, textStyle: { fontSize: 15 } },
-    legend: variants.length > 1 ? { type: 'plain', top: 34, left: 20, data: variants.map(nameOf) } : { show: false },
-    grid: metrics.map((_, i) => ({ left: 80, right: 30, top: 80 + i * panelHeight, height: panelHeight - 80 })),
+    legend:
+      variants.length > 1
+        ? { type: 'plain', orient: 'vertical', itemGap: 8, top: 38, left: 20, data: variants.map(nameOf) }
+        : { show: false },
+    grid: metrics.map((_, i) => ({ left: 80, right: 30, top: top + i * panelHeight, height: panelHeight - 80 })),
     xAxis: metrics.map((_, i) => ({
       type: 'value',
       gridIndex: i,
