@@ -17,3 +17,21 @@ describe('a simulated GPU', () => {
     expect(parseConfig(configText(config), 'here')).toEqual(config);
   });
 });
+
+describe('NVIDIA’s attestation service', () => {
+  const withGpu = (gpu: unknown): string =>
+    JSON.stringify({ ...initialConfig('https://coordinator.example', 'sevSnp'), gpu });
+
+  it('is asked where its address is named, and not otherwise', () => {
+    for (const gpu of [{ kind: 'nvml' }, { kind: 'nvml', nras: 'https://nras.attestation.nvidia.com' }])
+      expect(parseConfig(withGpu(gpu), 'here').gpu).toEqual(gpu);
+  });
+
+  it.each([
+    { kind: 'nvml', nras: 'nvidia' },
+    { kind: 'nvml', nras: null },
+    { kind: 'simulated', device: 'a', vendor: 'b', nras: 'https://nras.attestation.nvidia.com' },
+  ])('is named by an address, beside genuine GPUs: not %j', (gpu) => {
+    expect(() => parseConfig(withGpu(gpu), 'here')).toThrow(expect.objectContaining({ code: 'config-invalid' }));
+  });
+});

@@ -119,7 +119,9 @@ export class EvidenceDesk {
     const { ports, names } = this.#context;
     const { platform } = ports;
     // The GPUs first: the processor then vouches for what they said.
-    const devices = await platform.gpu?.attest(fromHex(gpuNonceFor(nonce), 32));
+    const gpuNonce = fromHex(gpuNonceFor(nonce), 32);
+    const devices = await platform.gpu?.attest(gpuNonce);
+    const opinions = devices === undefined ? [] : ((await platform.gpu?.endorse?.(gpuNonce, devices)) ?? []);
     const gpuEvidence = devices === undefined ? 'none' : gpuEvidenceDigest(devices);
     const binding = { nonce, sessionOpen: this.#open.digest, gpuEvidence };
     const { items, endorsements } = await platform.attest(reportDataFor(binding));
@@ -128,7 +130,7 @@ export class EvidenceDesk {
       version: 1,
       binding: { ...binding, carriedBy: carriers[platform.kind] },
       evidence: [...items, ...(devices ?? [{ type: 'none' as const, of: 'gpu' as const }])],
-      endorsements: [...endorsements],
+      endorsements: [...endorsements, ...opinions],
     };
     const text = new TextDecoder().decode(canonicalJson(evidence, evidenceLimits));
     await this.#context.publish(

@@ -15,6 +15,8 @@ export interface Clock {
 export interface GpuCollector {
   /** One item for each device (`nvidiaGpu`, `nvSwitch`), over a nonce of 32 bytes. Their endorsements come with the platform's. */
   attest(nonce: Bytes): Promise<readonly EvidenceItem[]>;
+  /** What somebody else says of these very items, where the machine is set up to ask. Nobody believes it: sites verify it. */
+  endorse?(nonce: Bytes, items: readonly EvidenceItem[]): Promise<readonly Endorsement[]>;
 }
 
 /** Evidence of the hardware for 64 bytes of REPORT_DATA. */

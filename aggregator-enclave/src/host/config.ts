@@ -22,7 +22,7 @@ const platformSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('sevSnp'), privilegeLevel: z.int().min(0).max(3).nullable() }),
   z.strictObject({ kind: z.literal('tdx') }),
   z.strictObject({ kind: z.literal('azureSnp'), tcti, userData }),
-  /** quoteService: azureImds lets the enclave connect to 169.254.169.254, the one address beside the coordinator's. */
+  /** quoteService: azureImds lets the enclave connect to 169.254.169.254, beside the coordinator. */
   z.strictObject({ kind: z.literal('azureTdx'), tcti, userData, quoteService: z.enum(['azureImds', 'none']) }),
 ]);
 export type PlatformConfig = z.infer<typeof platformSchema>;
@@ -30,7 +30,8 @@ export type PlatformConfig = z.infer<typeof platformSchema>;
 const gpuSchema = z.union([
   z.literal('none'),
   z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('nvml') }),
+    /** nras: address of NVIDIA's attestation service, which is then asked for each bundle; left out, it is not. */
+    z.strictObject({ kind: z.literal('nvml'), nras: url.exactOptional() }),
     /** Proves nothing: device is a secret file, vendor its public endorsements. */
     z.strictObject({ kind: z.literal('simulated'), device: fileName, vendor: fileName }),
   ]),

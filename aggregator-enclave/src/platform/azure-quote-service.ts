@@ -1,4 +1,4 @@
-// Azure's quoting service: the one address beside the coordinator's that an enclave ever speaks to, and only where aggregator.yaml says
+// Azure's quoting service, which beside NVIDIA's (nras.ts) is all that an enclave speaks to but for the coordinator, and only where aggregator.yaml says
 // `quoteService: azureImds`. It is link-local, so nothing leaves the physical host; it is plain HTTP and hostile, and what it returns needs no trust:
 // a quote is signed by Intel's key and names the report it was asked for.
 import { request } from 'node:http';

@@ -8,11 +8,12 @@ import { azureSnpPlatform, azureTdxPlatform } from './azure.ts';
 import { type ReadEndorsements, sevSnpPlatform, tdxPlatform } from './bare.ts';
 import { type CollateralType, readCollateral } from './collateral.ts';
 import type { Hardware } from './hardware.ts';
+import { withNras } from './nras.ts';
 import { nvmlCollector } from './nvml.ts';
 import { simulatedGpu } from './simulated-gpu.ts';
 import { requireInDate, simulatedPlatform } from './simulated.ts';
 
-export type PlatformSettings = Pick<Config, 'platform' | 'gpu' | 'collateral'>;
+export type PlatformSettings = Pick<Config, 'platform' | 'gpu' | 'collateral'> & Partial<Pick<Config, 'proxy'>>;
 
 export interface Machine {
   /** Hex, of the program: what the simulated platform calls its measurement. */
@@ -80,9 +81,15 @@ async function chooseCpu(settings: PlatformSettings, { measurement, now, hardwar
   }
 }
 
-async function chooseGpu({ gpu }: PlatformSettings, { nvmlLibrary }: Hardware): Promise<GpuCollector | null> {
+async function chooseGpu(
+  { gpu, proxy = null }: PlatformSettings,
+  { nvmlLibrary, timeoutMilliseconds }: Hardware,
+): Promise<GpuCollector | null> {
   if (gpu === 'none') return null;
-  if (gpu.kind === 'nvml') return nvmlCollector(nvmlLibrary);
+  if (gpu.kind === 'nvml') {
+    const collector = nvmlCollector(nvmlLibrary);
+    return gpu.nras === undefined ? collector : withNras(collector, { url: gpu.nras, proxy, timeoutMilliseconds });
+  }
   return simulatedGpu({ secret: await readSecretJson(gpu.device), endorsements: await readJsonFile(gpu.vendor) });
 }
 
