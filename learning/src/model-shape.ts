@@ -3,13 +3,14 @@ import type { Cohort } from '@wardround/protocol/documents/cohort';
 import type { Model, StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
 import { inputCount } from '@wardround/protocol/input-columns';
+import { requireStrata } from './cox/strata.ts';
 import type { NamedShape } from './tensor-view.ts';
 import { treesModelOf, treesShape } from './trees/shape.ts';
 
 export type ModelPlan = Pick<StudyPlan, 'cohort' | 'model'>;
 
-/** What the model's one output means: the log-odds of the label, or the label itself. */
-export type Task = 'binary' | 'number';
+/** What the model's one output means, by its label's type: the log-odds, the number itself, or the logarithm of the relative hazard. */
+export type Task = Cohort['label']['type'];
 
 export interface DenseLayer {
   readonly kind: 'dense';
@@ -33,7 +34,7 @@ export type Layer = DenseLayer | ConvolutionLayer;
  * follow a convolution, its image is flattened row by row, each pixel's channels together.
  *
  * @throws WardroundError `model-unsupported` for a kind that this version does not train by gradients, `model-label` where label and model
- * do not fit, `model-image` where the cohort's columns are no image of the model's size or the image vanishes between the layers
+ * do not fit, `cox-stratify` for risk sets over all sites, `model-image` where the cohort's columns are no image of the model's size or the image vanishes between the layers
  */
 export function layersOf(plan: ModelPlan): readonly Layer[] {
   taskOf(plan);
@@ -42,6 +43,8 @@ export function layersOf(plan: ModelPlan): readonly Layer[] {
   switch (model.kind) {
     case 'logisticRegression':
     case 'linearRegression':
+    // Cox's bias stays 0, because it cancels in every risk set.
+    case 'coxProportionalHazards':
       return [{ kind: 'dense', weight: { name: 'weight', shape: [inputs, 1] }, bias: { name: 'bias', shape: [1] } }];
     case 'mlp':
       return denseChain(inputs, model.hidden);
@@ -68,7 +71,7 @@ export function modelShape(plan: ModelPlan): readonly NamedShape[] {
 
 /** @throws as {@link layersOf} */
 export function taskOf({ model, cohort }: ModelPlan): Task {
-  const label = labelTask(cohort.label);
+  const label = cohort.label.type;
   switch (model.kind) {
     case 'logisticRegression':
       return requireLabel(label, 'binary', model);
@@ -77,19 +80,18 @@ export function taskOf({ model, cohort }: ModelPlan): Task {
     case 'mlp':
     case 'cnn':
     case 'gradientBoostedTrees':
-      if (label === null) throw mismatch(model, 'binary or number', cohort.label.type);
+      if (label === 'survival') throw mismatch(model, 'binary or number', label);
       return label;
+    case 'coxProportionalHazards':
+      requireStrata(model);
+      return requireLabel(label, 'survival', model);
     default:
       throw unsupported(model);
   }
 }
 
-function labelTask(label: Cohort['label']): Task | null {
-  return label.type === 'survival' ? null : label.type;
-}
-
-function requireLabel(got: Task | null, expected: Task, model: Model): Task {
-  if (got !== expected) throw mismatch(model, expected, got ?? 'survival');
+function requireLabel(got: Task, expected: Task, model: Model): Task {
+  if (got !== expected) throw mismatch(model, expected, got);
   return expected;
 }
 
@@ -121,7 +123,7 @@ function convolutionalChain(inputs: number, { image, filters, kernel, hidden }: 
 
 function unsupported(model: Model): WardroundError {
   return new WardroundError('model-unsupported', 'this version cannot train that kind of model that way', {
-    expected: 'logisticRegression, linearRegression, mlp or cnn',
+    expected: 'logisticRegression, linearRegression, coxProportionalHazards, mlp or cnn',
     got: model.kind,
     where: 'model.kind',
   });

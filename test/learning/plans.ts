@@ -98,9 +98,7 @@ export const mlpModel: Extract<StudyPlan['model'], { kind: 'mlp' }> = {
   l2: '0',
 };
 
-export const unsupportedModels: readonly StudyPlan['model'][] = [
-  { kind: 'coxProportionalHazards', ties: 'efron', stratify: 'none', l2: '0' },
-];
+export const unsupportedModels: readonly StudyPlan['model'][] = [];
 
 /** By their sums alone; each has a rule of its own, but for Newton's. */
 export const otherStrategies: readonly StudyPlan['strategy'][] = [

@@ -97,9 +97,9 @@ const refused: readonly {
     plan: (plan) => ({ ...plan, strategy: { name: 'selectingRule', rule: { kind: 'multiKrum', select: 1 } } }),
   },
   {
-    name: 'asks for a model of a later version',
+    name: 'wants risk sets over all sites',
     code: 'plan-unsupported',
-    where: 'model.kind',
+    where: 'model.stratify',
     plan: (plan) => ({ ...plan, model: { kind: 'coxProportionalHazards', ties: 'efron', stratify: 'none', l2: '0' } }),
   },
   {

@@ -7,6 +7,7 @@ import { beginsWithStatistics } from '@wardround/protocol/schedule';
 import { type Checkpoint, checkpointDigest, encodeCheckpoint, modelDigest } from '../checkpoint.ts';
 import { initialEvaluation } from '../evaluation/state.ts';
 import { initialModel } from '../initial-model.ts';
+import { initialNewtonTensors } from '../newton/newton-task.ts';
 import { initialStatistics } from '../statistics/state.ts';
 import { updateRule } from '../strategies/of-plan.ts';
 import { initialTraining } from '../training/early-stopping.ts';
@@ -33,10 +34,13 @@ export function nameCheckpoint(content: Checkpoint): NamedCheckpoint {
 }
 
 function initialState(plan: StudyPlan, model: readonly Tensor[]): readonly Tensor[] {
+  const areTrees = plan.model.kind === 'gradientBoostedTrees';
+  const movesByUpdates = !areTrees && plan.training.method !== 'newton';
   const sections: readonly (readonly [StateSection, readonly Tensor[]])[] = [
     ['statistics', beginsWithStatistics(plan) ? initialStatistics(plan) : []],
     ['training', initialTraining(plan)],
-    ['strategy', plan.model.kind === 'gradientBoostedTrees' ? [] : updateRule(plan).initialState(model)],
+    ['strategy', movesByUpdates ? updateRule(plan).initialState(model) : []],
+    ['newton', movesByUpdates || areTrees ? [] : initialNewtonTensors(plan)],
     ['evaluation', initialEvaluation(plan)],
   ];
   return sections.reduce<readonly Tensor[]>((state, [name, tensors]) => withSection(state, name, tensors), []);

@@ -1,10 +1,10 @@
 // A site's part of one round: from the base checkpoint and its own rows to the integers that it contributes. What it keeps for itself
 // (SCAFFOLD's variates, personal layers) becomes its state only when the receipt counts this contribution.
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
-import { WardroundError } from '@wardround/protocol/errors';
 import type { Tensor } from '@wardround/protocol/safetensors';
 import { type Stage, stageOf } from '@wardround/protocol/schedule';
 import type { Checkpoint } from '../checkpoint.ts';
+import { newtonLocally } from '../newton/local-sums.ts';
 import type { Backend } from '../tfjs/backend.ts';
 import { localStatistics } from '../statistics/local-statistics.ts';
 import { prepared } from '../statistics/prepared.ts';
@@ -53,11 +53,12 @@ export async function workLocally(request: LocalRequest): Promise<LocalContribut
       return evaluateLocally({ ...request, ...ready(request), stage });
     case 'newton':
       if (request.plan.model.kind === 'gradientBoostedTrees') return treesLocally({ ...request, stage });
-      throw new WardroundError('stage-unsupported', 'this version cannot carry out that kind of round', {
-        expected: 'update',
-        got: stage.task,
-      });
+      return newtonRound({ ...request, ...ready(request) });
   }
+}
+
+function newtonRound({ plan, base, data, kept }: LocalRequest): LocalContribution {
+  return { ...newtonLocally({ plan, base, data: data.train }), kept };
 }
 
 function treesLocally({ plan, base, data, kept, stage }: StageRequest<'newton'>): LocalContribution {

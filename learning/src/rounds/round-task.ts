@@ -2,10 +2,10 @@
 // the enclave holds contributions to `tensors` and `limits`, adds them up, and makes the next checkpoint with `next`.
 import type { TensorHeader } from '@wardround/protocol/documents/round';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
-import { WardroundError } from '@wardround/protocol/errors';
 import { type Stage, stageOf } from '@wardround/protocol/schedule';
 import type { Checkpoint } from '../checkpoint.ts';
 import { evaluationTask } from '../evaluation/evaluation-task.ts';
+import { newtonTask } from '../newton/newton-task.ts';
 import { statisticsTask } from '../statistics/statistics-task.ts';
 import { updateTask } from '../strategies/update-task.ts';
 import { withEarlyStopping } from '../training/early-stopping.ts';
@@ -73,10 +73,6 @@ function taskFor(plan: StudyPlan, stage: Stage): RoundTask {
     case 'evaluation':
       return evaluationTask(plan, stage);
     case 'newton':
-      if (plan.model.kind === 'gradientBoostedTrees') return treesTask(plan, stage);
-      throw new WardroundError('stage-unsupported', 'this version cannot carry out that kind of round', {
-        expected: 'update',
-        got: stage.task,
-      });
+      return plan.model.kind === 'gradientBoostedTrees' ? treesTask(plan, stage) : newtonTask(plan);
   }
 }

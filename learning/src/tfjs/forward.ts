@@ -27,7 +27,9 @@ export function forward(model: Model, layers: readonly LayerTensors[], inputs: T
   const last = dense.length - 1;
   const outputs = dense.reduce(
     (values, { weight, bias }, i) => {
-      const sums: Tensor2D = values.matMul<Tensor2D>(weight).add(bias);
+      // Cox's bias cancels in every risk set: without it here, no rounding can move it from 0.
+      const shift = model.kind === 'coxProportionalHazards' ? bias.zerosLike() : bias;
+      const sums: Tensor2D = values.matMul<Tensor2D>(weight).add(shift);
       return i === last ? sums : activate(model, sums);
     },
     convolve(model, convolutions, inputs),

@@ -1,10 +1,12 @@
 // What local training makes small: the mean loss of a batch, with the penalties that the plan adds.
 import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs';
+import { WardroundError } from '@wardround/protocol/errors';
 import type { Strategy } from '@wardround/protocol/documents/study-plan';
 import type { Model } from '@wardround/protocol/documents/study-plan';
 import type { Task } from '../model-shape.ts';
 import type { GradientDescent } from '../supported.ts';
 import type { Tf } from './backend.ts';
+import { type BatchOutcomes, coxBatchLoss } from './cox-loss.ts';
 import type { Parameters } from './parameters.ts';
 
 export interface ObjectiveParts {
@@ -20,12 +22,15 @@ export interface ObjectiveParts {
   readonly correction: readonly Tensor[];
 }
 
+/** One label a row of the batch; of a survival label the time and the event, which are no numbers to compute with but an order. */
+export type BatchLabels = { readonly values: Tensor1D } | { readonly outcomes: BatchOutcomes };
+
 /**
- * mean(loss) + λ/2·‖weights‖² + μ/2·‖parameters − base‖². Biases are not decayed; the proximal term holds them too.
+ * mean(loss) + λ/2·‖weights‖² + μ/2·‖parameters − base‖². Biases are not decayed; the proximal term holds them too. Cox's loss is the mean over the batch's events.
  *
  * Source of the proximal term: Li et al., "Federated Optimization in Heterogeneous Networks", 2020, algorithm 2 (FedProx).
  */
-export function objective(parts: ObjectiveParts, outputs: Tensor1D, labels: Tensor1D): Scalar {
+export function objective(parts: ObjectiveParts, outputs: Tensor1D, labels: BatchLabels): Scalar {
   const terms = [
     batchLoss(parts, outputs, labels),
     ...weightDecay(parts),
@@ -35,7 +40,16 @@ export function objective(parts: ObjectiveParts, outputs: Tensor1D, labels: Tens
   return parts.tf.addN(terms).asScalar();
 }
 
-function batchLoss({ tf, task, training }: ObjectiveParts, outputs: Tensor1D, labels: Tensor1D): Scalar {
+function batchLoss(parts: ObjectiveParts, outputs: Tensor1D, labels: BatchLabels): Scalar {
+  if ('values' in labels) return labelLoss(parts, outputs, labels.values);
+  const { tf, model } = parts;
+  if (model.kind !== 'coxProportionalHazards') {
+    throw new WardroundError('training-data', 'a time is no label of that model', { got: model.kind });
+  }
+  return coxBatchLoss(tf, outputs, { ...labels.outcomes, ties: model.ties });
+}
+
+function labelLoss({ tf, task, training }: ObjectiveParts, outputs: Tensor1D, labels: Tensor1D): Scalar {
   if (task === 'number') return outputs.sub(labels).square().mean();
   const losses = tf.losses.sigmoidCrossEntropy(labels, outputs, undefined, undefined, tf.Reduction.NONE);
   if (training.classWeights.method !== 'fixed') return losses.mean();

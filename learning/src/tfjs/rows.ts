@@ -2,6 +2,7 @@
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import type { Features } from '../rounds/site-rows.ts';
 import type { Tf } from './backend.ts';
+import type { BatchOutcomes } from './cox-loss.ts';
 
 const largestByte = 255;
 
@@ -20,6 +21,17 @@ export function inputsOf(
 /** [rows of the batch] */
 export function labelsOf(tf: Tf, { labels }: { labels: Float32Array | Float64Array }, batch: Uint32Array): Tensor1D {
   return tf.tensor1d(Float32Array.from(batch, (row) => labels[row] ?? Number.NaN));
+}
+
+/** Times and events of the batch: Cox's loss makes risk sets of them, on this side of the backend. */
+export function outcomesOf(
+  { labels, events }: { labels: Float32Array | Float64Array; events?: Float64Array },
+  batch: Uint32Array,
+): BatchOutcomes {
+  return {
+    times: Float64Array.from(batch, (row) => labels[row] ?? Number.NaN),
+    events: Float64Array.from(batch, (row) => events?.[row] ?? Number.NaN),
+  };
 }
 
 function asSeen(values: Float32Array, source: Features): Float32Array {

@@ -11,16 +11,17 @@ import type { Features } from '../rounds/site-rows.ts';
 import type { Float32Tensor } from '../tensor-view.ts';
 import type { Backend } from './backend.ts';
 import { forward } from './forward.ts';
-import { type ObjectiveParts, objective } from './objective.ts';
+import { type BatchLabels, type ObjectiveParts, objective } from './objective.ts';
 import { type LocalOptimizer, localOptimizer } from './optimizer.ts';
 import { Parameters, valuesIn } from './parameters.ts';
-import { inputsOf, labelsOf } from './rows.ts';
+import { inputsOf, labelsOf, outcomesOf } from './rows.ts';
 
-/** Row-major features (rows × the cohort's input columns) and one label a row. They stay where they are: the backend sees a batch at a time. */
+/** Row-major features (rows × the cohort's input columns) one label a row, and an event where the label is a time. They stay where they are: the backend sees a batch at a time. */
 export interface TrainingRows {
   readonly rows: number;
   readonly features: Features;
   readonly labels: Float32Array | Float64Array;
+  readonly events?: Float64Array;
 }
 
 export interface TrainingJob {
@@ -119,10 +120,11 @@ async function runSteps(job: TrainingJob, training: GradientDescent, bench: Benc
 
 /** One optimiser step; the value of the objective before it. */
 function step({ objectiveParts, optimizer }: Bench, data: TrainingRows, batch: Uint32Array): number {
-  const { tf, model, parameters } = objectiveParts;
+  const { tf, model, parameters, task } = objectiveParts;
   return tf.tidy(() => {
     const inputs = inputsOf(tf, data, batch);
-    const targets = labelsOf(tf, data, batch);
+    const targets: BatchLabels =
+      task === 'survival' ? { outcomes: outcomesOf(data, batch) } : { values: labelsOf(tf, data, batch) };
     const value = optimizer.step(
       () => objective(objectiveParts, forward(model, parameters.layers, inputs), targets),
       parameters.variables,
@@ -136,12 +138,13 @@ function seededBatches({ data, site, round }: TrainingJob, training: GradientDes
   return batchesOfRound({ rows: data.rows, batchSize, steps, round, seed, site });
 }
 
-function requireData({ plan, data: { rows, features, labels } }: TrainingJob): void {
+function requireData({ plan, data: { rows, features, labels, events } }: TrainingJob): void {
   const inputs = inputCount(plan.cohort);
-  if (rows < 1 || features.length !== rows * inputs || labels.length !== rows) {
+  const hasEvents = taskOf(plan) !== 'survival' || events?.length === rows;
+  if (rows < 1 || features.length !== rows * inputs || labels.length !== rows || !hasEvents) {
     throw new WardroundError('training-data', 'the data do not fit the model', {
-      expected: `${inputs} features and one label a row`,
-      got: `${features.length} features, ${labels.length} labels, ${rows} rows`,
+      expected: `${inputs} features and one label a row, and one event where the label is a time`,
+      got: `${features.length} features, ${labels.length} labels, ${events?.length ?? 0} events, ${rows} rows`,
     });
   }
 }

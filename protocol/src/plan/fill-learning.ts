@@ -13,7 +13,7 @@ export function fillModel(source: ModelSource): StudyPlan['model'] {
     case 'mlp':
       return { kind: 'mlp', hidden: source.hidden, activation: source.activation ?? 'relu', l2 };
     case 'coxProportionalHazards':
-      return { kind: source.kind, ties: source.ties ?? 'efron', stratify: source.stratify ?? 'none', l2 };
+      return { kind: source.kind, ties: source.ties ?? 'efron', stratify: source.stratify ?? 'bySite', l2 };
     case 'cnn':
       return {
         kind: 'cnn',

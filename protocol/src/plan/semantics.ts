@@ -2,6 +2,7 @@
 import { leastContributors, quorum } from '../quorum.ts';
 import { imageProblems } from './image-problems.ts';
 import { measurementProblems } from './measurement-problems.ts';
+import { newtonProblems } from './newton-problems.ts';
 import type { PlanProblem } from './problems.ts';
 import { strategyProblems } from './strategy-problems.ts';
 import { treesProblems } from './trees-semantics.ts';
@@ -21,6 +22,7 @@ export function contradictions(
     ...strategyProblems(plan, colludingSites),
     ...maskingProblems(plan),
     ...treesProblems(plan),
+    ...newtonProblems(plan),
     ...measurementProblems(plan),
     ...expiryProblems(plan, now),
   ];

@@ -2,7 +2,14 @@
 import type { PlanProblem } from './problems.ts';
 import type { UnboundPlan } from './unbound-plan.ts';
 
-const models: readonly string[] = ['logisticRegression', 'linearRegression', 'mlp', 'cnn', 'gradientBoostedTrees'];
+const models: readonly string[] = [
+  'logisticRegression',
+  'linearRegression',
+  'coxProportionalHazards',
+  'mlp',
+  'cnn',
+  'gradientBoostedTrees',
+];
 const strategies: readonly string[] = [
   'fedAvg',
   'fedProx',
@@ -13,6 +20,7 @@ const strategies: readonly string[] = [
   'fedAdagrad',
   'fedNova',
   'fedBn',
+  'newton',
   'selectingRule',
 ];
 
@@ -41,9 +49,7 @@ export function unsupported(plan: UnboundPlan): readonly PlanProblem[] {
     });
 }
 
-function learningLimits({ model, strategy, training, initialWeights, weighting }: UnboundPlan): Limit[] {
-  const descent = training.method === 'gradientDescent';
-  const areTrees = model.kind === 'gradientBoostedTrees';
+function learningLimits({ model, strategy, initialWeights, weighting }: UnboundPlan): Limit[] {
   return [
     {
       path: ['model', 'kind'],
@@ -56,18 +62,10 @@ function learningLimits({ model, strategy, training, initialWeights, weighting }
     {
       path: ['strategy', 'name'],
       code: 'strategy',
-      beyond: !strategies.includes(strategy.name) && !(areTrees && strategy.name === 'newton'),
+      beyond: !strategies.includes(strategy.name),
       what: 'that strategy',
       got: strategy.name,
       instead: strategies.join(', '),
-    },
-    {
-      path: ['training', 'optimizer'],
-      code: 'training',
-      beyond: !descent && !areTrees,
-      what: "Newton's method",
-      got: 'newton',
-      instead: 'sgd or adam',
     },
     {
       path: ['initialWeights'],

@@ -310,3 +310,23 @@ describe('a site’s evaluation', () => {
     );
   });
 });
+
+describe('what hostile sites may send within the limits', () => {
+  const plan = studyWith(binary);
+  const task = evaluationTask(plan, stage);
+  const base = { round: 8, model: [], state: withSection([], 'evaluation', initialEvaluation(plan)) };
+
+  it.each(['least', 'most', 'mixed'] as const)('leaves a state that every site can read: %s', (which) => {
+    const sums = task.tensors.map(({ shape }, t) => {
+      const limit = task.limits[t];
+      if (limit?.kind !== 'range') throw new Error('a norm');
+      const bounds = which === 'least' ? [limit.least] : which === 'most' ? [limit.most] : [limit.least, limit.most];
+      return BigInt64Array.from(
+        { length: shape.reduce((a, b) => a * b, 1) },
+        (_, i) => bounds[i % bounds.length] ?? 0n,
+      );
+    });
+    const { state } = task.next({ base, sums, each: [], totalWeight: 1, contributors: 1 });
+    expect(() => canonicalJson(releasedEvaluation(plan, state))).not.toThrow();
+  });
+});

@@ -65,4 +65,32 @@ describe('score bins', () => {
       }),
     );
   });
+
+  it('knows that rows of one bin may be tied among themselves', () => {
+    const rows: readonly Row[] = [
+      { p: 0.9999, y: 0 },
+      { p: 0.5, y: 1 },
+      { p: 0.5, y: 1 },
+      { p: 5e-324, y: 1 },
+      { p: 0, y: 0 },
+    ];
+    const counts = new Float64Array(2 * scoreBins);
+    for (const { p, y } of rows) counts[2 * scoreBin(p) + y] = (counts[2 * scoreBin(p) + y] ?? 0) + 1;
+    const table = binnedTable(counts);
+    const moved = Math.abs((averagePrecisionOf(table) ?? 0) - (averagePrecisionByThresholds(rows) ?? 0));
+    expect(moved).toBeGreaterThan(0.01);
+    expect(moved).toBeLessThanOrEqual(resolutionOf(table).auprc);
+  });
+
+  it('bounds what one full bin could hide, and does not count it row by row', () => {
+    const full = (no: number, yes: number): number => {
+      const counts = new Float64Array(2 * scoreBins);
+      counts[2 * 5000] = no;
+      counts[2 * 5000 + 1] = yes;
+      return resolutionOf(binnedTable(counts)).auprc;
+    };
+    // All positives first: average precision 1, where the tie has 1/2.
+    expect(full(500, 500)).toBeCloseTo(0.5, 12);
+    expect(full(2 ** 40, 2 ** 40)).toBeCloseTo(0.5, 12);
+  });
 });

@@ -81,6 +81,31 @@ describe('the bootstrap of a table', () => {
     ]);
   });
 
+  it('says the same where counts are drawn in the place of rows', () => {
+    const tableWith = (rows: number): ReturnType<typeof tableOf> => ({
+      scores: Float64Array.of(0.1, 0.4, 0.9),
+      negatives: Float64Array.of(0.3 * rows, 0.2 * rows, 0.1 * rows),
+      positives: Float64Array.of(0.001 * rows, 0.199 * rows, 0.2 * rows),
+    });
+    const width = (rows: number): number => {
+      const random = new ResamplingRandom(['many', rows]);
+      const [interval] = tableIntervals({ table: tableWith(rows), random, replicates: 400 }, [aurocOf]);
+      return (interval?.high ?? 0) - (interval?.low ?? 0);
+    };
+    // Ten times as many rows: narrower by √10, also across the change of method.
+    expect(width(200_000) / width(2_000_000)).toBeGreaterThan(0.8 * Math.sqrt(10));
+    expect(width(200_000) / width(2_000_000)).toBeLessThan(1.25 * Math.sqrt(10));
+  });
+
+  it('takes no longer for counts that no hospital has', () => {
+    const scores = Float64Array.from({ length: 100 }, (_, i) => i / 100);
+    const counts = scores.map(() => 2 ** 32);
+    const table = { scores, negatives: counts, positives: counts.map((_, i) => (i % 2 === 0 ? 3 : 2 ** 40)) };
+    const [interval] = tableIntervals({ table, random: new ResamplingRandom(['huge']), replicates: 200 }, [aurocOf]);
+    expect(interval?.low).toBeGreaterThan(0.4);
+    expect(interval?.high).toBeLessThan(0.6);
+  });
+
   it('takes fewer replicates for many rows, never too few', () => {
     expect([0, 1, 20_000, 40_000, 100_000, 4_000_000].map(replicatesFor)).toEqual([1000, 1000, 1000, 500, 200, 200]);
   });

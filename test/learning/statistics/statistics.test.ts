@@ -288,6 +288,24 @@ describe('standardising', () => {
   });
 });
 
+describe('what hostile sites may send within the limits', () => {
+  const task = statisticsTask(plan);
+  const base = { round: 0, model: [], state: withSection([], 'statistics', initialStatistics(plan)) };
+
+  it.each([0, 1, 2, 3])('leaves a state that every site can read, or none: pattern %i', (pattern) => {
+    const sums = task.tensors.map(({ shape, name }, t) => {
+      const limit = task.limits[t];
+      if (limit?.kind !== 'range') throw new Error('a norm');
+      const bounds = [limit.least, limit.most, (limit.least + limit.most) / 3n];
+      return BigInt64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) =>
+        name === 'counts.rows' ? limit.most : (bounds[(i + t + pattern) % (pattern + 1)] ?? limit.most),
+      );
+    });
+    const { state } = task.next({ base, sums, each: [], totalWeight: 1, contributors: 1 });
+    expect(() => canonicalJson(releasedStatistics(plan, state))).not.toThrow();
+  });
+});
+
 const heart = 'fed-heart';
 describe.skipIf(!hasShared(heart))('the four hospitals', () => {
   const names = ['age', 'sex', 'trestbps', 'chol', 'fbs', 'thalach', 'exang', 'oldpeak', 'cp_2', 'cp_3', 'cp_4'];

@@ -241,15 +241,6 @@ describe('what it refuses', () => {
       () => ({ plan: planOf({ training: { ...oneStep, classWeights: { method: 'federated' } } }) }),
       'training-unsupported',
     ],
-    [
-      'early stopping',
-      () => ({
-        plan: planOf({
-          training: { ...oneStep, earlyStopping: { method: 'pooledLoss', patience: 1, minimumImprovement: '0' } },
-        }),
-      }),
-      'training-unsupported',
-    ],
     ['another model’s tensors', () => ({ model: initialModel(planOf({ model: mlpModel })) }), 'tensors-mismatch'],
     [
       'a model with NaN',

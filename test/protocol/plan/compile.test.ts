@@ -161,13 +161,43 @@ describe('compilePlan', () => {
       'strategy-weighting',
     ],
     [
-      'a model of a later version',
+      'risk sets over all sites',
       (p) => (
-        (p.model = { kind: 'coxProportionalHazards' }),
+        (p.model = { kind: 'coxProportionalHazards', stratify: 'none' }),
         (p.cohort.label = { time: 't', timeUnit: 'd', event: 'e', eventWhen: '> 0', maxTime: 100 })
       ),
-      'model.kind',
-      'unsupported-model',
+      'model.stratify',
+      'cox-stratify',
+    ],
+    [
+      'risk sets that do not fit',
+      (p) => (
+        (p.model = { kind: 'coxProportionalHazards' }),
+        (p.training.batchSize = 4097),
+        (p.cohort.label = { time: 't', timeUnit: 'd', event: 'e', eventWhen: '> 0', maxTime: 100 })
+      ),
+      'training.batchSize',
+      'cox-batch',
+    ],
+    [
+      "Newton's method for hidden layers",
+      (p) => (
+        (p.model = { kind: 'mlp', hidden: [4] }),
+        (p.training = { optimizer: 'newton' }),
+        (p.strategy = { name: 'newton' })
+      ),
+      'training.optimizer',
+      'newton-model',
+    ],
+    [
+      "another start for Newton's method",
+      (p) => (
+        (p.training = { optimizer: 'newton' }),
+        (p.strategy = { name: 'newton' }),
+        (p.initialWeights = { seeded: 1 })
+      ),
+      'initialWeights',
+      'newton-initial-weights',
     ],
     [
       'differential privacy',
