@@ -65,26 +65,56 @@ export function resolutionOf(table: ScoreTable): Resolution {
   const [auroc, auprc] = [aurocOf(table), averagePrecisionOf(table)];
   if (auroc === null || auprc === null) return { auroc: 0, auprc: 0 };
   const together = table.positives.reduce((sum, here, i) => sum + here * (table.negatives[i] ?? 0), 0);
-  const best = orderedPrecision(table, 'positivesFirst');
-  const worst = orderedPrecision(table, 'negativesFirst');
+  const { least, most } = precisionBounds(table);
   return {
     auroc: together / (2 * all.positives * all.negatives),
-    auprc: Math.max(best - auprc, auprc - worst),
+    auprc: Math.max(most - auprc, auprc - least),
   };
 }
 
-/** Average precision if within every bin one class stood before the other. */
-function orderedPrecision(table: ScoreTable, order: 'positivesFirst' | 'negativesFirst'): number {
+/**
+ * Bounds on the average precision over all orders, and ties, that the rows of a bin may have among themselves. Precision grows from one
+ * positive to the next: it is most with all positives of a bin tied before its negatives, least with each by itself behind them.
+ */
+function precisionBounds(table: ScoreTable): { readonly least: number; readonly most: number } {
   const { positives } = totals(table);
   let above = 0;
   let positivesAbove = 0;
-  let area = 0;
+  let least = 0;
+  let most = 0;
   for (let bin = table.scores.length - 1; bin >= 0; bin -= 1) {
     const [no, yes] = [table.negatives[bin] ?? 0, table.positives[bin] ?? 0];
-    if (order === 'negativesFirst') above += no;
-    for (let i = 1; i <= yes; i += 1) area += (positivesAbove + i) / (above + i) / positives;
-    above += yes + (order === 'positivesFirst' ? no : 0);
+    if (yes > 0) {
+      most += ((yes / positives) * (positivesAbove + yes)) / (above + yes);
+      least += oneByOne({ positivesAbove, above: above + no, yes }) / positives;
+    }
+    above += yes + no;
     positivesAbove += yes;
   }
-  return area;
+  return { least, most };
+}
+
+interface Run {
+  readonly positivesAbove: number;
+  readonly above: number;
+  /** Positives that follow one another. */
+  readonly yes: number;
+}
+
+const mostParts = 64;
+
+/**
+ * Σ of the precision at each of these positives: exact for up to 64, beyond it from below, every 64th at the precision of its first. What it
+ * takes does not grow with what sites say that they have.
+ */
+function oneByOne({ positivesAbove, above, yes }: Run): number {
+  const parts = Math.min(mostParts, yes);
+  let sum = 0;
+  let before = 0;
+  for (let part = 1; part <= parts; part += 1) {
+    const end = part === parts ? yes : Math.floor((yes * part) / parts);
+    sum += ((end - before) * (positivesAbove + before + 1)) / (above + before + 1);
+    before = end;
+  }
+  return sum;
 }

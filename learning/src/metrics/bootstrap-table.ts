@@ -13,6 +13,8 @@ export interface TableBootstrap {
 /** Draws that all replicates together may take: about a second. */
 const mostDraws = 2e7;
 const leastReplicates = 200;
+/** Beyond it rows are no longer drawn one by one: what a replicate takes must not grow with what sites say that they have. */
+const mostRowsDrawn = 250_000;
 
 /** 1000, fewer for more than 20,000 rows, never fewer than 200. */
 export function replicatesFor(rows: number): number {
@@ -25,11 +27,13 @@ export function tableIntervals(
   measures: readonly TableMeasure[],
 ): readonly (Interval | null)[] {
   const filled = withoutEmpty(table);
-  const cells = cellsOfRows(filled);
-  if (cells.length === 0) return measures.map(() => null);
+  const { negatives, positives } = totals(filled);
+  const rows = negatives + positives;
+  if (rows === 0) return measures.map(() => null);
+  const draw = rows <= mostRowsDrawn ? drawnRows(filled, random) : () => poissonCounts(filled, random);
   const values = measures.map((): number[] => []);
   for (let replicate = 0; replicate < replicates; replicate += 1) {
-    const sample = resample(filled, cells, random);
+    const sample = draw();
     measures.forEach((measure, i) => {
       const value = measure(sample);
       if (value !== null) values[i]?.push(value);
@@ -42,6 +46,22 @@ function withoutEmpty({ scores, negatives, positives }: ScoreTable): ScoreTable 
   const isFilled = (i: number): boolean => (negatives[i] ?? 0) + (positives[i] ?? 0) > 0;
   const only = (values: Float64Array): Float64Array => values.filter((_, i) => isFilled(i));
   return { scores: only(scores), negatives: only(negatives), positives: only(positives) };
+}
+
+/** As many rows as there are, each drawn with replacement. */
+function drawnRows(table: ScoreTable, random: ResamplingRandom): () => ScoreTable {
+  const cells = cellsOfRows(table);
+  const { scores } = table;
+  return () => {
+    const negatives = new Float64Array(scores.length);
+    const positives = new Float64Array(scores.length);
+    for (let draw = 0; draw < cells.length; draw += 1) {
+      const cell = cells[random.below(cells.length)] ?? 0;
+      const counts = (cell & 1) === 1 ? positives : negatives;
+      counts[cell >> 1] = (counts[cell >> 1] ?? 0) + 1;
+    }
+    return { scores, negatives, positives };
+  };
 }
 
 /** For each row its place among the counts: 2·entry for a negative, 2·entry + 1 for a positive. */
@@ -61,13 +81,46 @@ function cellsOfRows(table: ScoreTable): Uint32Array {
   return cells;
 }
 
-function resample({ scores }: ScoreTable, cells: Uint32Array, random: ResamplingRandom): ScoreTable {
-  const negatives = new Float64Array(scores.length);
-  const positives = new Float64Array(scores.length);
-  for (let draw = 0; draw < cells.length; draw += 1) {
-    const cell = cells[random.below(cells.length)] ?? 0;
-    const counts = (cell & 1) === 1 ? positives : negatives;
-    counts[cell >> 1] = (counts[cell >> 1] ?? 0) + 1;
+/**
+ * Every row counted as often as a Poisson(1) says, which for many rows is the same bootstrap.
+ * Source: Chamandy, Muralidharan, Najmi and Naidu, "Estimating Uncertainty for Massive Data Streams", 2012.
+ */
+function poissonCounts({ scores, negatives, positives }: ScoreTable, random: ResamplingRandom): ScoreTable {
+  return {
+    scores,
+    negatives: negatives.map((count) => poisson(count, random)),
+    positives: positives.map((count) => poisson(count, random)),
+  };
+}
+
+/** Above it a Poisson count is taken for a normal one. */
+const mostPoissonMean = 32;
+
+function poisson(mean: number, random: ResamplingRandom): number {
+  if (mean > mostPoissonMean) {
+    const drawn = mean + Math.sqrt(mean) * standardNormal(random);
+    return Math.max(0, Math.floor(drawn + 0.5));
   }
-  return { scores, negatives, positives };
+  let count = 0;
+  for (let row = 0; row < mean; row += 1) count += poissonOfOne(random);
+  return count;
+}
+
+/** e⁻¹·Σ 1/j! for j ≤ 0, 1, … 9. */
+const poissonDistribution: readonly number[] = [
+  0.36787944117144233, 0.73575888234288467, 0.91969860292860584, 0.98101184312384626, 0.99634015317265634,
+  0.9994058151824183, 0.99991675885071198, 0.99998975080332539, 0.99999887479740204, 0.99999988857452171,
+];
+
+function poissonOfOne(random: ResamplingRandom): number {
+  const place = random.fraction();
+  const count = poissonDistribution.findIndex((share) => place < share);
+  return count < 0 ? poissonDistribution.length : count;
+}
+
+/** Irwin and Hall's sum of twelve uniforms: + and − only, so that every machine draws the same. */
+function standardNormal(random: ResamplingRandom): number {
+  let sum = -6;
+  for (let i = 0; i < 12; i += 1) sum += random.fraction();
+  return sum;
 }

@@ -21,7 +21,12 @@ export class ResamplingRandom {
 
   /** Uniform in [0, bound), up to a bias of bound / 2³². */
   below(bound: number): number {
-    return Math.floor((this.#next() / 0x1_0000_0000) * bound);
+    return Math.floor(this.fraction() * bound);
+  }
+
+  /** Uniform in [0, 1), a multiple of 2⁻³². */
+  fraction(): number {
+    return this.#next() / 0x1_0000_0000;
   }
 
   /** Indices, not destructuring: an iterator here made every interval five times as slow. */

@@ -63,6 +63,7 @@ describe('score bins', () => {
           resolution.auprc + 1e-12,
         );
       }),
+      { numRuns: 60 },
     );
   });
 
