@@ -212,6 +212,40 @@ describe('a vault and the enclave', () => {
     expect(valuesOf(5)).toMatchObject({ kind: 'evaluation', trainingRound: 2, rows: 54 });
   });
 
+  it('grow trees together, level by level, by the quantiles of their own statistics', async () => {
+    await begin((plan) => ({
+      ...everyTask(plan),
+      cohort: { ...everyTask(plan).cohort, standardise: 'none' },
+      model: { kind: 'gradientBoostedTrees', trees: 2, depth: 2, bins: 4, learningRate: '0.5', l2: '1' },
+      training: { method: 'newton', tolerance: '0.000001' },
+      strategy: { name: 'newton' },
+      rounds: 4,
+      statistics: ['quantiles'],
+      evaluation: { ...plan.evaluation, metrics: ['auroc'], everyRounds: 0 },
+      release: { ...plan.release, formats: ['safetensors'] },
+    }));
+    await until(() => world.checks().length > 0);
+    expect(world.checks()).toEqual(['study-complete null']);
+    expect(world.said('Contribution').map(({ task }) => task)).toEqual([
+      'statistics',
+      'newton',
+      'newton',
+      'newton',
+      'newton',
+      'evaluation',
+    ]);
+    expect(
+      world
+        .said('Contribution')
+        .slice(1, 5)
+        .map(({ tensors }) => tensors),
+    ).toMatchObject(
+      [1, 2, 1, 2].map((nodes) => [{ shape: [nodes, 12] }, { shape: [nodes, 12] }, { shape: [nodes, 12] }]),
+    );
+    expect(count('ContributionRefusal')).toBe(0);
+    expect(valuesOf(6)).toMatchObject({ kind: 'evaluation', trainingRound: 4, rows: 54 });
+  });
+
   it('goes on without a site that claims more weight than the plan’s largest share', async () => {
     world = await VaultWorld.create({
       plan: (plan) => ({ ...plan, rounds: 1, sites: { ...plan.sites, maxShare: '0.5' } }),

@@ -12,7 +12,7 @@ import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { roundTask } from '@wardround/learning/rounds/round-task';
 import type { PayloadTensor } from '@wardround/protocol/payload';
 import type { Tensor } from '@wardround/protocol/safetensors';
-import { releasesResult, stageOf } from '@wardround/protocol/schedule';
+import { stageOf } from '@wardround/protocol/schedule';
 import { sitePaths, siteDirectories, type SitePaths } from '../../site-agent/src/config/site-paths.ts';
 import { type Inlet, openDoors, type Outlet } from '../../site-agent/src/gate/outlet.ts';
 import { LedgerFile } from '../../site-agent/src/ledger/ledger-file.ts';
@@ -172,7 +172,7 @@ export class VaultWorld {
     return sha256(utf8(`random ${this.#random}`)).slice(0, length);
   }
 
-  /** Real initial model, statistics and evaluations; integers that differ from one training to the next. */
+  /** Real initial model, and whatever is no local training; there integers that differ from one training to the next. */
   #learner(): Learner {
     const real = new TfjsLearner('cpu');
     return {
@@ -181,7 +181,7 @@ export class VaultWorld {
       load: async (file, plan) => await real.load(file, plan),
       work: async (request) => {
         const { task } = stageOf(request.plan, request.round);
-        return releasesResult(task) ? await real.work(request) : this.#work(request);
+        return task === 'update' ? this.#work(request) : await real.work(request);
       },
       evaluate: async () =>
         await Promise.resolve({ localAccuracy: 0.5, federatedAccuracy: 0.75, localAuroc: null, federatedAuroc: null }),
