@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { requireSupportedLearning } from '@wardround/learning/supported';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { cohortOf, planOf, sgd, unsupportedModels } from './plans.ts';
-import { studyOf } from './statistics/cohorts.ts';
+import { studyPlanOf } from './study-plan.ts';
 import { withCode } from './tensors.ts';
 
 const { evaluation, encoding } = planOf();
@@ -31,7 +31,7 @@ const wrong: readonly (readonly [string, Partial<StudyPlan>, string])[] = [
 
 describe('requireSupportedLearning', () => {
   it('takes what this version can do', () => {
-    expect(() => requireSupportedLearning(studyOf())).not.toThrow();
+    expect(() => requireSupportedLearning(studyPlanOf())).not.toThrow();
   });
   it.each<[string, Partial<StudyPlan>]>([
     ['federated class weights', { training: { ...sgd, classWeights: { method: 'federated' } } }],
@@ -43,10 +43,10 @@ describe('requireSupportedLearning', () => {
     ['statistics', { statistics: ['counts', 'quantiles'] }],
     ['evaluation between rounds', { evaluation: { ...evaluation, metrics: ['auroc', 'loss'], everyRounds: 1 } }],
   ])('takes %s', (_, overrides) => {
-    expect(() => requireSupportedLearning(studyOf(overrides))).not.toThrow();
+    expect(() => requireSupportedLearning(studyPlanOf(overrides))).not.toThrow();
   });
   it.each(wrong)('refuses %s', (_, overrides, code) => {
-    expect(() => requireSupportedLearning(studyOf(overrides))).toThrow(withCode(code));
+    expect(() => requireSupportedLearning(studyPlanOf(overrides))).toThrow(withCode(code));
   });
 });
 

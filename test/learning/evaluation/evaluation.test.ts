@@ -11,7 +11,8 @@ import type { Cohort } from '@wardround/protocol/documents/cohort';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import type { Tensor } from '@wardround/protocol/safetensors';
 import { cohortOf } from '../plans.ts';
-import { close, studyOf } from '../statistics/cohorts.ts';
+import { close } from '../statistics/cohorts.ts';
+import { studyPlanOf } from '../study-plan.ts';
 import { withCode } from '../tensors.ts';
 import {
   type Row,
@@ -29,7 +30,7 @@ const binary: readonly Metric[] = ['accuracy', 'auroc', 'auprc', 'brier', 'calib
 const stage = { task: 'evaluation', trainingRound: 7, final: false } as const;
 
 function studyWith(metrics: readonly Metric[], label: Cohort['label']['type'] = 'binary', minimumCell = 10): StudyPlan {
-  return studyOf({
+  return studyPlanOf({
     cohort: cohortOf(['a'], label),
     evaluation: { metrics: [...metrics], minimumCell, everyRounds: 0, perSiteAtEnd: false },
   });
@@ -200,7 +201,7 @@ describe('small cells', () => {
 });
 
 describe('pooled evaluation of numbers', () => {
-  const plan = studyOf({
+  const plan = studyPlanOf({
     cohort: {
       ...cohortOf(['a'], 'number'),
       label: { type: 'number', name: 'y', unit: null, range: { min: '0', max: '200' }, missing: 'refuse' },

@@ -6,42 +6,7 @@ import { taskOfStage } from '@wardround/learning/rounds/round-task';
 import type { Integers, NextContent } from '@wardround/learning/rounds/round-task';
 import type { Rows, SiteRows } from '@wardround/learning/rounds/site-rows';
 import type { Stage } from '@wardround/protocol/schedule';
-import { cohortOf, planOf } from '../plans.ts';
-
-type AllOfPlan = Pick<StudyPlan, 'evaluation' | 'statistics'> & { readonly cohort: Cohort };
-
-/** A whole plan, as far as learning reads it. */
-export function studyOf(overrides: Partial<StudyPlan> & Partial<AllOfPlan> = {}): StudyPlan {
-  const { release, ...learning } = planOf();
-  return {
-    kind: 'StudyPlan',
-    version: 1,
-    federation: 'f'.repeat(64),
-    membership: 'f'.repeat(64),
-    researcher: 'ada',
-    title: 'a test',
-    purpose: { text: 'a test', ethics: 'none' },
-    createdAt: '2027-01-01T00:00:00.000Z',
-    expires: '2028-01-01T00:00:00.000Z',
-    predecessor: null,
-    ...learning,
-    weighting: 'patients',
-    sites: {
-      roster: ['a', 'b', 'c', 'd'].map((name) => ({ name, agent: 'a'.repeat(64) })),
-      minimum: 2,
-      maxShare: '1',
-      deadlineSeconds: 60,
-      onShortfall: 'stop',
-      maxAttempts: 1,
-    },
-    privacy: { mode: 'noDifferentialPrivacy' },
-    masking: { mode: 'unmasked' },
-    statistics: [],
-    attestation: { platforms: ['tdx'], gpu: 'unused', release: 'r', maxEvidenceAgeSeconds: 60 },
-    release,
-    ...overrides,
-  };
-}
+import { cohortOf } from '../plans.ts';
 
 export const mixedCohort: Cohort = {
   ...cohortOf(['age', 'flag']),

@@ -14,7 +14,8 @@ import type { Tensor } from '@wardround/protocol/safetensors';
 import { cohortOf, sgd } from '../plans.ts';
 import { withCode } from '../tensors.ts';
 import { hasShared, readShared } from '../shared-data.ts';
-import { type MixedRow, close, mixedCohort, mixedSite, studyOf } from './cohorts.ts';
+import { type MixedRow, close, mixedCohort, mixedSite } from './cohorts.ts';
+import { studyPlanOf } from '../study-plan.ts';
 
 const everything: StudyPlan['statistics'] = [
   'counts',
@@ -42,7 +43,7 @@ function rowsOf(count: number, seed: number): readonly MixedRow[] {
 const parts = [rowsOf(120, 1), rowsOf(60, 2), rowsOf(200, 3)];
 const all = parts.flat();
 const sites = parts.map((rows) => mixedSite(rows, rows.slice(0, 10), 5));
-const plan = studyOf({ cohort: mixedCohort, statistics: everything });
+const plan = studyPlanOf({ cohort: mixedCohort, statistics: everything });
 
 function stateOf(study: StudyPlan, data: readonly SiteRows[]): readonly Tensor[] {
   const base = { round: 0, model: [], state: withSection([], 'statistics', initialStatistics(study)) };
@@ -138,7 +139,7 @@ describe('federated statistics', () => {
   });
 
   it('release only what the plan asks for, or its standardising uses', () => {
-    const asks = studyOf({ cohort: { ...mixedCohort, standardise: 'federated' }, statistics: ['counts'] });
+    const asks = studyPlanOf({ cohort: { ...mixedCohort, standardise: 'federated' }, statistics: ['counts'] });
     const json = releasedStatistics(asks, stateOf(asks, sites));
     expect(Object.keys(Object(json)).toSorted()).toEqual([
       'counts',
@@ -148,7 +149,7 @@ describe('federated statistics', () => {
       'rows',
       'suppressedBelow',
     ]);
-    const plain = studyOf({ cohort: mixedCohort, statistics: ['counts'] });
+    const plain = studyPlanOf({ cohort: mixedCohort, statistics: ['counts'] });
     expect(Object(releasedStatistics(plain, stateOf(plain, sites))).moments).toBeUndefined();
   });
 
@@ -202,7 +203,7 @@ describe('small cells', () => {
 
 describe('federated class weights', () => {
   const training = { ...sgd, classWeights: { method: 'federated' } } as const;
-  const weighed = studyOf({ cohort: mixedCohort, training });
+  const weighed = studyPlanOf({ cohort: mixedCohort, training });
 
   it('are those of all rows together', () => {
     const { classWeights } = readStatistics(weighed, stateOf(weighed, sites));
@@ -247,7 +248,7 @@ describe('a site’s statistics', () => {
 });
 
 describe('standardising', () => {
-  const federated = studyOf({ cohort: { ...mixedCohort, standardise: 'federated' } });
+  const federated = studyPlanOf({ cohort: { ...mixedCohort, standardise: 'federated' } });
 
   it('takes all sites’ moments, for training and test rows alike', () => {
     const state = stateOf(federated, sites);
@@ -272,12 +273,12 @@ describe('standardising', () => {
   it('leaves trees and plans without it their numbers', () => {
     const [first] = sites;
     if (first === undefined) throw new Error('no site');
-    const trees = studyOf({
+    const trees = studyPlanOf({
       cohort: { ...mixedCohort, standardise: 'perSite' },
       model: { kind: 'gradientBoostedTrees', trees: 1, depth: 1, bins: 2, learningRate: '1', l2: '0' },
     });
     expect(standardised(trees, [], first)).toBe(first);
-    expect(standardised(studyOf({ cohort: mixedCohort }), [], first)).toBe(first);
+    expect(standardised(studyPlanOf({ cohort: mixedCohort }), [], first)).toBe(first);
   });
 
   it('needs the statistics round', () => {
@@ -349,7 +350,7 @@ describe.skipIf(!hasShared(heart))('the four hospitals', () => {
   }
 
   it('have their pooled means and standard deviations', () => {
-    const study = studyOf({ cohort });
+    const study = studyPlanOf({ cohort });
     const data = hospitals();
     const { mean, deviation, rows } = readStatistics(study, stateOf(study, data));
     expect([...rows]).toEqual([486, 254]);

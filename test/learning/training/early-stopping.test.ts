@@ -7,11 +7,11 @@ import { readSection } from '@wardround/learning/rounds/state-sections';
 import { hasStopped, initialTraining, quantisedLoss } from '@wardround/learning/training/early-stopping';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { cohortOf, sgd } from '../plans.ts';
-import { studyOf } from '../statistics/cohorts.ts';
+import { studyPlanOf } from '../study-plan.ts';
 import { withCode } from '../tensors.ts';
 
 const stopping = (patience: number, minimumImprovement = '0'): StudyPlan =>
-  studyOf({
+  studyPlanOf({
     rounds: 20,
     evaluation: { metrics: [], minimumCell: 10, everyRounds: 0, perSiteAtEnd: false },
     training: { ...sgd, earlyStopping: { method: 'pooledLoss', patience, minimumImprovement } },
@@ -72,7 +72,7 @@ describe('early stopping', () => {
 
   it('has one more tensor in every training round, before and after it stopped', () => {
     const plan = stopping(1);
-    const plain = studyOf({ rounds: 20, evaluation: plan.evaluation });
+    const plain = studyPlanOf({ rounds: 20, evaluation: plan.evaluation });
     for (const round of [1, 7, 20]) {
       const names = roundTask(plan, round).tensors.map(({ name }) => name);
       expect(names).toEqual([...roundTask(plain, round).tensors.map(({ name }) => name), 'training.loss']);

@@ -13,7 +13,7 @@ import { hasStopped } from '@wardround/learning/training/early-stopping';
 import type { Rows, SiteRows } from '@wardround/learning/rounds/site-rows';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { cohortOf, sgd } from '../plans.ts';
-import { studyOf } from '../statistics/cohorts.ts';
+import { studyPlanOf } from '../study-plan.ts';
 
 /** Two columns of unlike size; the first decides, more or less. */
 function rowsOf(count: number, seed: number): Rows {
@@ -36,7 +36,7 @@ const sites = ['a', 'b', 'c', 'd'].map((name, i) => {
   return { name, data, weight: data.train.rows };
 });
 
-const study: StudyPlan = studyOf({
+const study: StudyPlan = studyPlanOf({
   rounds: 12,
   cohort: { ...cohortOf(['x', 'z']), standardise: 'federated' },
   statistics: ['counts', 'moments'],
