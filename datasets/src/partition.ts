@@ -21,12 +21,19 @@ export function rowsAt(table: Table, rows: readonly number[]): Table {
   return { ...table, rows: rows.length, columns, images };
 }
 
+export interface PartitionedTable {
+  /** In the order of first appearance. */
+  readonly sites: readonly SiteTable[];
+  /** Rows that name no site, and are at none. */
+  readonly leftOut: number;
+}
+
 /**
- * One site for each value of a column, in the order of first appearance; the column itself goes away.
+ * One site for each value of a column; the column itself goes away.
  *
- * @throws WardroundError `partition-column` where the column is missing, has empty cells, or values that make no site's name
+ * @throws WardroundError `partition-column` where the column is missing, or has values that make no site's name
  */
-export function bySiteColumn(table: Table, name: string): readonly SiteTable[] {
+export function bySiteColumn(table: Table, name: string): PartitionedTable {
   const column = findColumn(table, name);
   if (column === undefined) {
     throw refusedColumn(name, {
@@ -37,14 +44,17 @@ export function bySiteColumn(table: Table, name: string): readonly SiteTable[] {
   const places = new Map<string, number[]>();
   const values: readonly (string | number | null)[] = column.values;
   values.forEach((value, row) => {
-    if (value === null) throw refusedColumn(name, { expected: 'a site in every row', got: `none in row ${row + 1}` });
+    if (value === null) return;
     const site = siteName(value, name);
     const rows = places.get(site) ?? [];
     rows.push(row);
     places.set(site, rows);
   });
   const rest = { ...table, columns: table.columns.filter((known) => known !== column) };
-  return [...places].map(([site, rows]) => ({ name: site, table: rowsAt(rest, rows) }));
+  return {
+    sites: [...places].map(([site, rows]) => ({ name: site, table: rowsAt(rest, rows) })),
+    leftOut: values.filter((value) => value === null).length,
+  };
 }
 
 /** Lower case, what a name may not have becomes `-`. */

@@ -59,16 +59,31 @@ describe('a column that names the site', () => {
   ]);
 
   it('becomes the sites, and is no column of theirs', () => {
-    const sites = bySiteColumn(table, 'hospital');
+    const { sites, leftOut } = bySiteColumn(table, 'hospital');
+    expect(leftOut).toBe(0);
     expect(sites.map(({ name }) => name)).toEqual(['bern', 'ulm-s-d']);
     expect(sites[0]?.table).toEqual(rowsAt(makeTable('real', table.columns.slice(1)), [0, 2]));
   });
 
   it('may be a number', () => {
-    expect(bySiteColumn(table, 'ward').map(({ name }) => name)).toEqual(['2', '10']);
+    expect(bySiteColumn(table, 'ward').sites.map(({ name }) => name)).toEqual(['2', '10']);
   });
 
-  it.each(['nowhere', 'x'])('is refused as %s', (column) => {
+  it('leaves out the rows that name no site, and counts them', () => {
+    const { sites, leftOut } = bySiteColumn(table, 'x');
+    expect(sites.map(({ name, table: { rows } }) => [name, rows])).toEqual([
+      ['1', 1],
+      ['2', 1],
+    ]);
+    expect(leftOut).toBe(1);
+  });
+
+  it('is refused where it is not there, and where it names nothing', () => {
+    const nameless = makeTable('real', [{ type: 'text', name: 'x', values: ['?'] }]);
+    expect(() => bySiteColumn(nameless, 'x')).toThrow(expect.objectContaining({ code: 'partition-column' }));
+  });
+
+  it.each(['nowhere', ''])('is refused as "%s"', (column) => {
     expect(() => bySiteColumn(table, column)).toThrow(expect.objectContaining({ code: 'partition-column' }));
   });
 });

@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import type { EncodedSite } from '@wardround/datasets/encode';
 import type { SimulatedSite } from '@wardround/learning/simulation/simulate-study';
-import { type Backend, backendNames, startBackend } from '@wardround/learning/tfjs/backend';
+import { type Backend, startBackend } from '@wardround/learning/tfjs/backend';
+import { backendNames, defaultBackend } from '@wardround/learning/tfjs/backend-name';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { WardroundError } from '@wardround/protocol/errors';
 import { PlanInvalidError } from '@wardround/protocol/plan/problems';
@@ -17,12 +18,12 @@ import { batchesOf, readBatchOrder } from '../simulate/batch-order.ts';
 import { dropOut } from '../simulate/drop-out.ts';
 import { writeSimulation } from '../simulate/files.ts';
 import { readInitialModel } from '../simulate/initial-model.ts';
-import { comparisonTable, leftOutText, notAttested, roundLine } from '../simulate/report.ts';
-import { runSimulation } from '../simulate/run-simulation.ts';
+import { comparisonTable, fitTable, leftOutText, notAttested, roundLine } from '../simulate/report.ts';
+import { runSimulation, type SimulationResult } from '../simulate/run-simulation.ts';
 import { chanceOf, partitionOf, type SimulateOptions, wholeNumber } from '../simulate/settings.ts';
 import { simulatedPlan } from '../simulate/simulated-plan.ts';
 import { type EncodedSites, encodeSites, readSites } from '../simulate/simulated-sites.ts';
-import { simulationDocument, traceDocument } from '../simulate/documents.ts';
+import { fitOf, simulationDocument, traceDocument } from '../simulate/documents.ts';
 import { parseSweep, type Variant, variantsOf } from '../simulate/sweep.ts';
 import { changesText, type MeasuredVariant } from '../simulate/tidy.ts';
 import { readYamlFile, type YamlFile } from '../yaml-file.ts';
@@ -59,7 +60,7 @@ export function addSimulateCommand(program: Command): void {
     .option('--no-baselines', 'do not train the models to compare with (each site alone, all rows in one place)')
     .option('--out <dir>', 'a new directory for metrics, picture and models (default: simulation, simulation-2, ...)')
     .option('--no-files', 'leave no files behind')
-    .addOption(new Option('--backend <name>', 'what computes').choices([...backendNames]).default('wasm'))
+    .addOption(new Option('--backend <name>', 'what computes').choices(backendNames).default(defaultBackend))
     .addOption(jsonOption())
     .action(simulate);
 }
@@ -69,7 +70,7 @@ async function simulate(path: string, options: SimulateOptions & { readonly base
   for (const line of notAttested) output.note(line);
   const file = await readYamlFile(path);
   const variants = variantsOf(file.value, options.sweep.map(parseSweep));
-  const backend = await startBackend(options.backend === 'cpu' ? 'cpu' : 'wasm');
+  const backend = await startBackend(options.backend);
   const directory = options.files
     ? await freshDirectory({ name: 'simulation', typed: options.out, from: process.cwd() })
     : null;
@@ -88,8 +89,9 @@ async function simulate(path: string, options: SimulateOptions & { readonly base
   const names = directory === null ? [] : await writeSimulation(directory, { title, variants: measured, summary });
   output.result({ ...summary, directory, files: names }, () =>
     [
-      ...measured.flatMap(({ changes, result }) => [
+      ...measured.flatMap(({ changes, plan, result }) => [
         ...(measured.length > 1 ? [changesText(changes)] : []),
+        ...fitText(plan, result),
         comparisonTable(result.comparisons),
         ...leftOutText(result.comparisons),
       ]),
@@ -97,6 +99,11 @@ async function simulate(path: string, options: SimulateOptions & { readonly base
       'Attestation, sealing and signatures were not exercised.',
     ].join('\n'),
   );
+}
+
+function fitText(plan: StudyPlan, { final }: SimulationResult): readonly string[] {
+  const fit = fitOf(plan, final);
+  return fit === null ? [] : [fitTable(fit, plan.cohort.label.type === 'survival')];
 }
 
 interface VariantJob {

@@ -1,6 +1,8 @@
 // A simulation as one JSON document, and the trace of its global models.
+import type { Checkpoint } from '@wardround/learning/checkpoint';
+import { type NewtonReport, newtonReport } from '@wardround/learning/newton/newton-task';
+import { readSection } from '@wardround/learning/rounds/state-sections';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
-import type { Tensor } from '@wardround/protocol/safetensors';
 import type { SimulationResult } from './run-simulation.ts';
 import type { EncodedSites } from './simulated-sites.ts';
 import type { MeasuredVariant } from './tidy.ts';
@@ -27,9 +29,15 @@ export function simulationDocument({ measured, unfit, backend }: SimulationParts
       sites: plan.sites.roster.length,
       rounds: result.rounds.map(({ report }) => report),
       comparisons: result.comparisons,
-      final: valuesByName(result.model),
+      fit: fitOf(plan, result.final),
+      final: valuesByName(result.final),
     })),
   };
+}
+
+/** What Newton's method found, with standard errors; null for other training. */
+export function fitOf(plan: StudyPlan, { state }: Checkpoint): NewtonReport | null {
+  return plan.training.method === 'newton' ? newtonReport(plan, state) : null;
 }
 
 /** `{"rounds": [{"weight": [...], "bias": [...]}, ...]}`: the global model after every training round, tensors flat in row-major order. */
@@ -37,10 +45,17 @@ export function traceDocument({ rounds }: SimulationResult): { readonly rounds: 
   return {
     rounds: rounds
       .filter(({ report }) => report.task === 'update' || report.task === 'newton')
-      .map(({ model }) => valuesByName(model)),
+      .map(({ checkpoint }) => valuesByName(checkpoint)),
   };
 }
 
-function valuesByName(model: readonly Tensor[]): Readonly<Record<string, readonly number[]>> {
-  return Object.fromEntries(model.map(({ name, data }) => [name, Array.from<number | bigint, number>(data, Number)]));
+/** In float64 where the enclave has it so (Newton's method), else as the float32 model says. */
+function valuesByName({ model, state }: Checkpoint): Readonly<Record<string, readonly number[]>> {
+  const solution = readSection(state, 'newton');
+  return Object.fromEntries(
+    model.map(({ name, data }) => {
+      const exact = solution.find((tensor) => tensor.name === `solution.${name}`);
+      return [name, Array.from<number | bigint, number>((exact ?? { data }).data, Number)];
+    }),
+  );
 }

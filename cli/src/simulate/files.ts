@@ -19,7 +19,7 @@ export async function writeSimulation(
     ['summary.json', `${JSON.stringify(summary, null, 2)}\n`],
     ...variants.map(({ variant, result }): readonly [string, Uint8Array] => [
       variants.length === 1 ? 'model.safetensors' : `model-${variant}.safetensors`,
-      encodeSafetensors(result.model),
+      encodeSafetensors(result.final.model),
     ]),
   ];
   for (const [name, content] of files) {

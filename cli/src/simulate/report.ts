@@ -1,5 +1,6 @@
 // What a simulation says to people: a line for each round, a table at the end.
 import Table from 'cli-table3';
+import type { NewtonReport } from '@wardround/learning/newton/newton-task';
 import type { Comparison } from './compare-models.ts';
 import type { RoundReport } from './run-simulation.ts';
 import type { Score } from './score.ts';
@@ -71,4 +72,20 @@ function scoreText(score: Score | undefined): string {
 function digits(value: number | null): string {
   if (value === null) return 'n/a';
   return Math.abs(value) < 1 ? value.toFixed(3).replace(/^(-?)0\./, '$1.') : value.toPrecision(4);
+}
+
+/** Coefficients with their standard errors, and hazard ratios for survival. */
+export function fitTable(fit: NewtonReport, isSurvival: boolean): string {
+  const table = new Table({
+    head: ['coefficient', 'value', 'standard error', ...(isSurvival ? ['hazard ratio [95 %]'] : [])],
+    style: { head: [], border: [], compact: true },
+    colAligns: ['left', 'right', 'right', 'right'],
+  });
+  for (const { name, value, standardError } of fit.coefficients) {
+    const ratio = (times: number): string => Math.exp(value + times * 1.959964 * standardError).toFixed(3);
+    const ratios = isSurvival ? [`${ratio(0)} [${ratio(-1)}, ${ratio(1)}]`] : [];
+    table.push([name, value.toPrecision(6), standardError.toPrecision(4), ...ratios]);
+  }
+  const progress = `${fit.converged ? 'converged' : 'NOT CONVERGED'} after ${fit.iterations} rounds with sums`;
+  return [table.toString(), `${progress}; ${fit.rows} rows, ${fit.events} with the event`].join('\n');
 }

@@ -1,4 +1,5 @@
 // One plan simulated: the federation round by round, then what it was worth to each site beside models trained alone and on pooled rows.
+import type { Checkpoint } from '@wardround/learning/checkpoint';
 import { type SimulatedSite, type Simulation, simulateStudy } from '@wardround/learning/simulation/simulate-study';
 import type { Backend } from '@wardround/learning/tfjs/backend';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
@@ -40,14 +41,14 @@ export interface RoundReport {
 
 export interface SimulatedRoundReport {
   readonly report: RoundReport;
-  /** The global model after the round. */
-  readonly model: readonly Tensor[];
+  /** After the round. */
+  readonly checkpoint: Checkpoint;
 }
 
 export interface SimulationResult {
   readonly rounds: readonly SimulatedRoundReport[];
   readonly comparisons: readonly Comparison[];
-  readonly model: readonly Tensor[];
+  readonly final: Checkpoint;
 }
 
 /** @throws WardroundError those of `simulateStudy` */
@@ -75,13 +76,13 @@ export async function runSimulation(job: SimulationJob): Promise<SimulationResul
       pooled: trains ? scoreRound({ ...job, trained }) : [],
       seconds: (performance.now() - started) / 1000,
     };
-    rounds.push({ report, model: checkpoint.model });
+    rounds.push({ report, checkpoint });
     job.onRound(report);
     started = performance.now();
   }
   if (trained === null) throw new Error('a plan has at least one round');
   const comparisons = await compareModels(job, { federated: trained, contributed });
-  return { rounds, comparisons, model: trained.checkpoint.model };
+  return { rounds, comparisons, final: trained.checkpoint };
 }
 
 function federationOf({ backend, plan, sites, initialModel, batches, isAway }: SimulationJob): Simulation {

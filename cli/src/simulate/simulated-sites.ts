@@ -11,6 +11,7 @@ import {
   bySiteColumn,
   imaginedSites,
   type Partition,
+  type PartitionedTable,
   partitionRows,
   rowsAt,
   type SiteTable,
@@ -55,18 +56,24 @@ export async function readSites(wanted: SitesWanted, cohort: Cohort): Promise<Si
 }
 
 /** The data say which sites there are; those that the roster names have its order. */
-function inRosterOrder(roster: readonly string[], sites: readonly SiteTable[]): SimulatedCohorts {
+function inRosterOrder(roster: readonly string[], { sites, leftOut }: PartitionedTable): SimulatedCohorts {
   const [first] = sites;
   if (first === undefined || sites.length < 2) throw tooFew(sites.length);
   const { provenance } = first.table;
+  const homeless =
+    leftOut === 0
+      ? []
+      : [
+          `${leftOut} ${leftOut === 1 ? 'row names' : 'rows name'} no site and ${leftOut === 1 ? 'is' : 'are'} left out`,
+        ];
   const named = roster.flatMap((name) => sites.filter((site) => site.name === name));
   const others = sites.filter(({ name }) => !roster.includes(name));
   if (named.length === roster.length) {
     const note = `the plan's roster does not name these sites of the file: ${listed(others)}`;
-    return { provenance, sites: named, notes: others.length === 0 ? [] : [note] };
+    return { provenance, sites: named, notes: others.length === 0 ? homeless : [...homeless, note] };
   }
   const note = `simulated are the sites of the file, ${listed(sites)}; the plan's roster names ${roster.join(', ')}`;
-  return { provenance, sites, notes: [note] };
+  return { provenance, sites, notes: [...homeless, note] };
 }
 
 function dealOut(wanted: SitesWanted, table: Table, cohort: Cohort): SimulatedCohorts {
