@@ -37,8 +37,11 @@ export function addSimulateCommand(program: Command): void {
     .command('simulate')
     .description('run a whole study in one process, without hospitals: to try a plan out. Nothing is attested here')
     .argument('<plan>', 'the plan (YAML)')
-    .option('--data <path>', 'a CSV file, or a folder with SITE.csv for each site (default: invented patients)')
-    .option('--site-column <name>', 'the column of the CSV file that says which site a row belongs to')
+    .option(
+      '--data <path>',
+      'a CSV file, a folder with SITE.csv for each site, or one of pictures with index.csv (default: invented patients)',
+    )
+    .option('--site-column <name>', 'the column of the file (or index) that says which site a row belongs to')
     .option('--sites <count>', 'deal all rows out to so many imagined sites (1000 works)')
     .option('--partition <how>', 'how rows are dealt out: iid, or dirichlet:ALPHA by label', 'iid')
     .option('--rows <count>', 'invented patients at each site')

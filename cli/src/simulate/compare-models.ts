@@ -85,7 +85,8 @@ function alone(plan: StudyPlan, name: string): StudyPlan {
   return {
     ...plan,
     strategy: sums ? plan.strategy : { name: 'fedAvg' },
-    statistics: [],
+    // Trees ask at their quantiles.
+    statistics: plan.model.kind === 'gradientBoostedTrees' ? plan.statistics : [],
     evaluation: { ...plan.evaluation, metrics: [], everyRounds: 0 },
     sites: {
       ...plan.sites,

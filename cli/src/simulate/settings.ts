@@ -1,5 +1,6 @@
 // The options of `wardround simulate`, read and bounded.
 import type { Partition } from '@wardround/datasets/partition';
+import type { BackendName } from '@wardround/learning/tfjs/backend-name';
 import { WardroundError } from '@wardround/protocol/errors';
 
 export interface SimulateOptions {
@@ -17,7 +18,7 @@ export interface SimulateOptions {
   readonly baselines: boolean;
   readonly files: boolean;
   readonly out?: string;
-  readonly backend: string;
+  readonly backend: BackendName;
   readonly json?: true;
 }
 

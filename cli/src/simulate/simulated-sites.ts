@@ -17,6 +17,7 @@ import {
   type SiteTable,
 } from '@wardround/datasets/partition';
 import { syntheticCohort } from '@wardround/datasets/synthetic-cohort';
+import { readSource } from '@wardround/datasets/source';
 import { findColumn, type Provenance, type Table } from '@wardround/datasets/table';
 import type { Cohort } from '@wardround/protocol/documents/cohort';
 import { describeError, WardroundError } from '@wardround/protocol/errors';
@@ -24,7 +25,7 @@ import { describeError, WardroundError } from '@wardround/protocol/errors';
 export interface SitesWanted {
   /** The plan's roster, in its order. */
   readonly roster: readonly string[];
-  /** A CSV file, or a folder with one for each site; null for invented patients. */
+  /** A CSV file, a folder with one for each site, or a folder of pictures with an index; null for invented patients. */
   readonly data: string | null;
   readonly siteColumn: string | null;
   /** How many sites to deal the rows to; null for those of the data or the roster. */
@@ -49,8 +50,8 @@ export async function readSites(wanted: SitesWanted, cohort: Cohort): Promise<Si
   if (siteColumn !== null && data === null) throw usage('--site-column needs --data FILE');
   if (siteColumn !== null && count !== null) throw usage('--site-column and --sites both say which sites there are');
   if (data === null) return inventSites(wanted, cohort);
-  if ((await stat(data).catch(() => null))?.isDirectory() === true) return await readFolder(wanted, data);
-  const table = await readCsv(data, csvDefaults);
+  const table = await readTogether(data, cohort);
+  if (table === null) return await readFolder(wanted, { folder: data, cohort });
   if (siteColumn !== null) return inRosterOrder(wanted.roster, bySiteColumn(table, siteColumn));
   return dealOut(wanted, table, cohort);
 }
@@ -92,16 +93,29 @@ function dealOut(wanted: SitesWanted, table: Table, cohort: Cohort): SimulatedCo
   };
 }
 
-/** SITE.csv for each site of the roster, or the public heart-disease files for its hospitals. */
-async function readFolder({ roster }: SitesWanted, folder: string): Promise<SimulatedCohorts> {
+/** All sites' rows in one file, or all their pictures in one folder with an index; null where the folder has a part for each site. */
+async function readTogether(data: string, { source }: Cohort): Promise<Table | null> {
+  if (!(await isDirectory(data))) return await readCsv(data, csvDefaults);
+  const hasIndex = source === 'images' && (await exists(join(data, 'index.csv')));
+  return hasIndex ? await readSource({ kind: 'images', directory: data }) : null;
+}
+
+interface SiteFolder {
+  readonly folder: string;
+  readonly cohort: Cohort;
+}
+
+/** SITE.csv for each site of the roster, or a folder SITE of pictures, or the public heart-disease files for its hospitals. */
+async function readFolder({ roster }: SitesWanted, { folder, cohort }: SiteFolder): Promise<SimulatedCohorts> {
   const sites: SiteTable[] = [];
-  for (const name of roster) sites.push({ name, table: await readSiteOf(name, folder) });
+  for (const name of roster) sites.push({ name, table: await readSiteOf(name, { folder, cohort }) });
   return { provenance: sites[0]?.table.provenance ?? 'real', sites, notes: [] };
 }
 
-async function readSiteOf(name: string, folder: string): Promise<Table> {
+async function readSiteOf(name: string, { folder, cohort }: SiteFolder): Promise<Table> {
+  if (cohort.source === 'images') return await readSource({ kind: 'images', directory: join(folder, name) });
   const path = join(folder, `${name}.csv`);
-  if ((await stat(path).catch(() => null)) !== null) return await readCsv(path, csvDefaults);
+  if (await exists(path)) return await readCsv(path, csvDefaults);
   const hospital = hospitals.find((known) => known === name);
   if (hospital !== undefined) return await readUciHeartDisease(hospital, folder);
   throw new WardroundError('simulation-sites', 'the folder has no file for a site of the roster', {
@@ -109,6 +123,14 @@ async function readSiteOf(name: string, folder: string): Promise<Table> {
     expected: 'one CSV file for each site, named as the roster names it',
     got: 'none',
   });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isDirectory() === true;
 }
 
 function inventSites(wanted: SitesWanted, cohort: Cohort): SimulatedCohorts {
