@@ -107,12 +107,14 @@ describe('the house', () => {
       if (room === null || specifier.startsWith('.') || specifier.startsWith('node:')) return false;
       const manifest = JSON.parse(readFileSync(join(root, room, 'package.json'), 'utf8')) as {
         dependencies?: Record<string, string>;
+        peerDependencies?: Record<string, string>;
       };
       const name = specifier
         .split('/')
         .slice(0, specifier.startsWith('@') ? 2 : 1)
         .join('/');
-      return target === null || name.startsWith('@wardround/') ? manifest.dependencies?.[name] === undefined : false;
+      const declared = { ...manifest.peerDependencies, ...manifest.dependencies };
+      return target === null || name.startsWith('@wardround/') ? declared[name] === undefined : false;
     });
     expect(undeclared.map(({ file, specifier }) => `${file} imports ${specifier}`)).toEqual([]);
   });

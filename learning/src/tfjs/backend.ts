@@ -1,30 +1,33 @@
 // The compute backend of local training: the one that was asked for, or an error. Never another in its place.
 import type * as Tfjs from '@tensorflow/tfjs';
 import { WardroundError } from '@wardround/protocol/errors';
+import { type BackendName, backendNames, type NativeBackendName } from './backend-name.ts';
 import { registerFilterGradient } from './filter-gradient.ts';
+import { nativeTfjsName, startNativeTensorFlow } from './native-tensorflow.ts';
 import { correctPoolGradient } from './pool-gradient.ts';
 
-/** TensorFlow's native libraries are not among them yet: their installation downloads from hosts that hospitals cannot reach. */
-export const backendNames = ['wasm', 'cpu'] as const;
-export type BackendName = (typeof backendNames)[number];
 export type Tf = typeof Tfjs;
 
 /** A backend that started. Training takes one of these, so it cannot run on what tfjs silently falls back to. */
 export class Backend {
   readonly name: BackendName;
-  /** For logs and receipts: `tfjs-wasm 4.22.0 (SIMD), tfjs 4.22.0, Node 24.21.0`. */
+  /** For logs and receipts: `tfjs-wasm 4.22.0 (SIMD), tfjs 4.22.0, Node 24.21.0`, `tfjs-node 4.22.0 (TensorFlow 2.15.1, CPU), tfjs ...`. */
   readonly description: string;
   readonly #tf: Tf;
+  /** What tfjs calls it. */
+  readonly #tfjsName: string;
 
-  private constructor(parts: { name: BackendName; description: string; tf: Tf }) {
-    this.name = parts.name;
-    this.description = parts.description;
-    this.#tf = parts.tf;
+  private constructor({ name, started }: { name: BackendName; started: Started }) {
+    this.name = name;
+    this.description = started.description;
+    this.#tf = started.tf;
+    this.#tfjsName = started.tf.getBackend();
   }
 
   /** tfjs on this backend. @throws WardroundError `backend-unavailable` when another part of the process switched it */
   get tf(): Tf {
-    if (this.#tf.getBackend() !== this.name) throw unavailable(this.name, `tfjs now runs on ${this.#tf.getBackend()}`);
+    const now = this.#tf.getBackend();
+    if (now !== this.#tfjsName) throw unavailable(this.name, `tfjs now runs on ${now}`);
     return this.#tf;
   }
 
@@ -32,9 +35,9 @@ export class Backend {
   static async start(name: BackendName): Promise<Backend> {
     if (!backendNames.includes(name)) throw unavailable(backendNames.join(' or '), name);
     try {
-      return new Backend({ name, ...(await withoutProcessHandlers(() => starters[name]())) });
+      return new Backend({ name, started: await withoutProcessHandlers(() => starters[name]()) });
     } catch (cause) {
-      throw cause instanceof WardroundError ? cause : unavailable(name, 'it did not start', cause);
+      throw cause instanceof WardroundError ? cause : unavailable(name, `it did not start${whyOf(cause)}`, cause);
     }
   }
 }
@@ -56,6 +59,8 @@ interface Started {
 const starters: Readonly<Record<BackendName, () => Promise<Started>>> = {
   wasm: startWasm,
   cpu: startCpu,
+  'tfjs-node': () => startNative('tfjs-node'),
+  'tfjs-node-gpu': () => startNative('tfjs-node-gpu'),
 };
 
 async function startWasm(): Promise<Started> {
@@ -74,7 +79,14 @@ async function startCpu(): Promise<Started> {
   return { tf, description: `tfjs-cpu ${tf.version_cpu}, ${runtime(tf)}` };
 }
 
-async function select(tf: Tf, name: BackendName): Promise<void> {
+async function startNative(name: NativeBackendName): Promise<Started> {
+  const tf = await import('@tensorflow/tfjs');
+  const description = await startNativeTensorFlow(tf, name);
+  await select(tf, nativeTfjsName);
+  return { tf, description: `${description}, ${runtime(tf)}` };
+}
+
+async function select(tf: Tf, name: string): Promise<void> {
   if (!(await tf.setBackend(name)) || tf.getBackend() !== name) throw new Error(`setBackend('${name}') failed`);
   await tf.ready();
   tf.enableProdMode();
@@ -98,6 +110,13 @@ async function withoutProcessHandlers<T>(start: () => Promise<T>): Promise<T> {
       if (!rejections.has(added)) process.off('unhandledRejection', added);
     }
   }
+}
+
+/** Whether it is not installed at all, or is and failed: a person does something else about each. */
+function whyOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return '';
+  const isAbsent = 'code' in cause && cause.code === 'MODULE_NOT_FOUND';
+  return isAbsent ? ': its package is not installed' : `: ${cause.message.split('\n')[0] ?? ''}`;
 }
 
 function unavailable(name: string, got: string, cause?: unknown): WardroundError {

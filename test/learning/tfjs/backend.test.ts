@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { backendNames, startBackend } from '@wardround/learning/tfjs/backend';
+import { startBackend } from '@wardround/learning/tfjs/backend';
 import { withCode } from '../tensors.ts';
 
 const module = join(import.meta.dirname, '../../../learning/src/tfjs/backend.ts');
@@ -30,10 +30,9 @@ describe('startBackend', () => {
 
   it('does not fall back for a name that it does not know', () => {
     const { stdout } = inOwnProcess(`
-      for (const name of ['node', 'webgpu', 'toString']) console.log(await startBackend(name).catch((error) => error.code));
+      for (const name of ['tensorflow', 'webgpu', 'toString']) console.log(await startBackend(name).catch((error) => error.code));
     `);
     expect(stdout.trim().split('\n')).toEqual(Array.from({ length: 3 }, () => 'backend-unavailable'));
-    expect(backendNames).toEqual(['wasm', 'cpu']);
   });
 
   it('is no backend any more when somebody switches it', async () => {
