@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Bytes } from '@wardround/protocol/bytes';
 import { concatBytes, copyBytes, utf8 } from '@wardround/protocol/bytes';
+import { parseLimitedJson } from '@wardround/protocol/canonical-json';
 import { WardroundError } from '@wardround/protocol/errors';
 import { parseAzureEvidence } from '@wardround/attestation/azure/evidence-file';
 import { parseHclReport } from '@wardround/attestation/azure/hcl-report';
@@ -11,6 +12,7 @@ import { parseEventLog } from '@wardround/attestation/event-log/event-log';
 import { replayEventLog } from '@wardround/attestation/event-log/replay';
 import { parseEvidenceBytes } from '@wardround/attestation/evidence';
 import { readEvidenceList, readReportFile } from '@wardround/attestation/nvidia/evidence-files';
+import { parseNrasKeys, readJwks } from '@wardround/attestation/nvidia/nras-keys';
 import { parseNvidiaReport } from '@wardround/attestation/nvidia/report';
 import { verifyRim } from '@wardround/attestation/nvidia/rim/verify';
 import { nvidiaRoots } from '@wardround/attestation/nvidia/roots';
@@ -22,6 +24,7 @@ import { parseCertificates } from '@wardround/attestation/x509/certificate';
 import { parseCrls } from '@wardround/attestation/x509/crl';
 import { parseOcspResponse } from '@wardround/attestation/x509/ocsp';
 import { hostileSamples } from './hostile-samples.ts';
+import { jwk, keysAt } from './nras-service.ts';
 import { haveVectors, vector } from './vectors.ts';
 
 const seed = Number(process.env['FUZZ_SEED'] ?? 20_261_123);
@@ -223,7 +226,21 @@ function parsers(): readonly Target[] {
     ),
     { name: 'bundles of evidence', seeds: [evidence], read: parseEvidenceBytes, runs: parserRuns },
     { name: 'indexes of collateral', seeds: [index], read: parseIndex, runs: parserRuns },
+    {
+      name: 'keys of NVIDIA’s service',
+      seeds: [utf8(JSON.stringify({ keys: [jwk] })), utf8(JSON.stringify(keysAt(new Date(0))))],
+      read: readKeys,
+      runs: parserRuns,
+    },
   ];
+}
+
+/** In both forms, as a mirror and a person bring them. */
+function readKeys(bytes: Bytes): void {
+  const value = parseLimitedJson(bytes);
+  const isKept = typeof value === 'object' && value !== null && 'type' in value;
+  if (isKept) parseNrasKeys(value);
+  else readJwks(value, { source: 'fuzzer', fetchedAt: new Date(0) });
 }
 
 /** Each sample's bytes within its whole inspection. */
