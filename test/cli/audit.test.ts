@@ -14,6 +14,7 @@ import { decodeCheckpoint } from '@wardround/learning/checkpoint';
 import { copyBytes, fromHex, toBase64Url, toHex } from '@wardround/protocol/bytes';
 import { sign, UNVERIFIED_kindOf } from '@wardround/protocol/documents/signed';
 import type { DocumentKind, DocumentOf } from '@wardround/protocol/documents/registry';
+import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { encodeSafetensors } from '@wardround/protocol/safetensors';
 import { wantingGpu } from '../fakes/gpu-policy.ts';
 import { type AuditRequest, auditStudy, type StudyAudit } from '../../cli/src/audit/audit-study.ts';
@@ -21,6 +22,14 @@ import type { Platform } from '../../aggregator-enclave/src/enclave/ports.ts';
 import { World } from '../aggregator-enclave/world.ts';
 
 const measurement = '5e'.repeat(48);
+/** Three rounds: statistics, training, and the evaluation of the model. */
+const everyTask = (plan: StudyPlan): StudyPlan => ({
+  ...plan,
+  rounds: 1,
+  statistics: ['moments'],
+  evaluation: { ...plan.evaluation, metrics: ['auroc'] },
+});
+
 let world: World;
 let whole: AuditRequest;
 
@@ -39,7 +48,7 @@ beforeAll(async () => {
       });
     },
   };
-  world = await World.approved({ platform, plan: (plan) => ({ ...plan, rounds: 3 }) });
+  world = await World.approved({ platform, plan: everyTask });
   await world.play();
   await releaseTo(world);
   const [leaf] = [findSnpLeaf(parseCertificates([chip.certificate]))];
@@ -213,6 +222,18 @@ describe('what is missing', () => {
       () => without((v, kind) => kind === 'Cosignature' && v['round'] === 3),
       'sealed-models',
       'audit-sealed-early',
+    ],
+    [
+      'the result of the statistics',
+      () => without((v, kind) => kind === 'RoundResult' && v['round'] === 1),
+      'results',
+      'audit-result-missing',
+    ],
+    [
+      'the result of the evaluation',
+      () => without((v, kind) => kind === 'RoundResult' && v['round'] === 3),
+      'results',
+      'audit-result-missing',
     ],
     ['the end', () => theEnd(), 'complete', 'audit-incomplete'],
     [

@@ -39,7 +39,15 @@ describe('wardround demo', () => {
     expect(stderr).toContain('SIMULATED PLATFORM');
     expect(status, stderr).toBe(0);
     const result: unknown = JSON.parse(stdout);
-    expect(result).toMatchObject({ data: 'synthetic', rounds: 3, receiptsVerified: 3 });
+    // Three of training, and the evaluation at the end.
+    expect(result).toMatchObject({ data: 'synthetic', rounds: 3, receiptsVerified: 4 });
+    expect(result).toMatchObject({
+      pooled: ['accuracy', 'auroc'].map((metric) => ({
+        metric,
+        value: expect.any(Number),
+        interval: expect.anything(),
+      })),
+    });
     expect(result).toMatchObject({
       sites: ['cleveland', 'hungary', 'switzerland', 'va'].map((name) => ({
         name,

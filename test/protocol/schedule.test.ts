@@ -1,6 +1,6 @@
 // The schedule of a study beside a plain enumeration of it.
 import { describe, expect, it } from 'vitest';
-import { lastRound, type ScheduledPlan, type Stage, stageOf } from '@wardround/protocol/schedule';
+import { boundingStages, lastRound, type ScheduledPlan, type Stage, stageOf } from '@wardround/protocol/schedule';
 import { fakeFederation } from '../fakes/federation.ts';
 import { fakePlan } from '../fakes/plan.ts';
 
@@ -70,5 +70,21 @@ describe('the schedule', () => {
     const scheduled = planOf({ rounds: 2, everyRounds: 0, metrics: false, statistics: false });
     const newton = { method: 'newton', tolerance: '0.001' } as const;
     expect(stageOf({ ...scheduled, training: newton }, 2)).toEqual({ task: 'newton', trainingRound: 2 });
+  });
+});
+
+describe('the stages that bound a plan', () => {
+  it.each(shapes)('are the first and the last of every sort, for $rounds rounds', (shape) => {
+    const all = enumerate(shape);
+    const bounding = boundingStages(planOf(shape));
+    const sortOf = (stage: Stage): string =>
+      stage.task === 'evaluation' ? `${stage.task} ${stage.final}` : stage.task;
+    for (const sort of new Set(all.map(sortOf))) {
+      const ofSort = all.filter((stage) => sortOf(stage) === sort);
+      expect(bounding).toContainEqual(ofSort[0]);
+      if (!sort.startsWith('evaluation')) expect(bounding).toContainEqual(ofSort.at(-1));
+    }
+    expect(bounding.length).toBeLessThanOrEqual(5);
+    for (const stage of bounding) expect(all).toContainEqual(stage);
   });
 });

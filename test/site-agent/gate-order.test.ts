@@ -32,7 +32,23 @@ interface Attack {
 }
 
 const attacks: readonly Attack[] = [
-  { name: 'a task of a later version', check: 'order-task', order: () => ({ task: 'statistics' }) },
+  ...(['statistics', 'evaluation', 'newton'] as const).map((task): Attack => ({
+    name: `a round of training turned into one of ${task}`,
+    check: 'order-task',
+    order: () => ({ task }),
+  })),
+  {
+    name: 'a round of statistics turned into one of training',
+    check: 'order-task',
+    plan: (plan) => ({ ...plan, statistics: ['counts'] }),
+    order: () => ({ task: 'update' }),
+  },
+  {
+    name: 'a round of statistics turned into an evaluation',
+    check: 'order-task',
+    plan: (plan) => ({ ...plan, statistics: ['counts'] }),
+    order: () => ({ task: 'evaluation' }),
+  },
   { name: 'a masking phase in an unmasked plan', check: 'order-phase', order: () => ({ phase: 'maskKeys' }) },
   {
     name: 'mask material in an unmasked plan',
@@ -96,6 +112,20 @@ describe('the gate against an order', () => {
     expect(world.checks()).toEqual([`order-refused ${check}`]);
     expect(world.said('Contribution')).toEqual([]);
     expect(world.trainings).toBe(0);
+  });
+
+  it('has another round after the plan’s training where the plan evaluates, and none where it does not', async () => {
+    for (const metrics of [['accuracy' as const], []]) {
+      const enclave = await begin((plan) => ({ ...plan, rounds: 1, evaluation: { ...plan.evaluation, metrics } }));
+      await world.round(enclave);
+      await enclave.order();
+      await world.pump();
+      const tasks = world.said('Contribution').map(({ task }) => task);
+      expect(tasks).toEqual(metrics.length === 0 ? ['update'] : ['update', 'evaluation']);
+      if (metrics.length > 0) await world.dispose();
+    }
+    // The study is complete at this site: it answers no order any more.
+    expect(world.status?.studies[0]?.state).toBe('complete');
   });
 
   it('does nothing for an order whose deadline has passed', async () => {

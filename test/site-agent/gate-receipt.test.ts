@@ -304,3 +304,68 @@ describe('a round that only this site cosigned', () => {
     expect(world.trainings).toBe(1);
   });
 });
+
+/** The receipt of a study's first round, which is for statistics, with one thing changed. */
+async function statisticsReceipt(change: Partial<RoundReceipt>): Promise<void> {
+  world = await (await VaultWorld.create({ plan: (plan) => ({ ...plan, statistics: ['counts'] }) })).approved();
+  const enclave = world.enclave();
+  await world.session(enclave);
+  const order = await enclave.order();
+  await world.pumpAll();
+  await enclave.receipt(order, change);
+  await world.pumpAll();
+}
+
+describe('a receipt of statistics', () => {
+  it('is cosigned where it names a result and the base’s own model', async () => {
+    await statisticsReceipt({});
+    expect(world.said('Cosignature')).toHaveLength(1);
+    expect(world.said('Contribution')[0]).toMatchObject({ task: 'statistics' });
+  });
+
+  it.each<[string, string, Partial<RoundReceipt>]>([
+    ['no result', 'receipt-result', { result: null }],
+    ['another model than the base’s', 'receipt-result', { model: hex('trained') }],
+    ['no checkpoint', 'receipt-result', { checkpoint: null }],
+    ['no model', 'receipt-result', { model: null }],
+    ['the task of training', 'receipt-order', { task: 'update' }],
+    ['the task of an evaluation', 'receipt-order', { task: 'evaluation' }],
+  ])('with %s is not cosigned', async (_, check, change) => {
+    await statisticsReceipt(change);
+    expect(world.said('Cosignature')).toEqual([]);
+    expect(world.checks()).toEqual([`receipt-refused ${check}`]);
+  });
+
+  it('is cosigned once: a second with the same checkpoint and another result is refused', async () => {
+    world = await (await VaultWorld.create({ plan: (plan) => ({ ...plan, statistics: ['counts'] }) })).approved();
+    const enclave = world.enclave();
+    await world.session(enclave);
+    const order = await enclave.order();
+    await world.pumpAll();
+    for (const peer of world.peers) peer.duties.cosign = false;
+    await enclave.receipt(order);
+    await world.pumpAll();
+    await enclave.receipt(order, { result: hex('another') });
+    await world.pumpAll();
+    expect(world.said('Cosignature')).toHaveLength(1);
+    expect(world.checks()).toEqual(['receipt-refused receipt-fork']);
+  });
+
+  it('whose result is not what its checkpoint says gives this site no model', async () => {
+    world = await (await VaultWorld.create({ plan: (plan) => ({ ...plan, statistics: ['counts'] }) })).approved();
+    const enclave = world.enclave();
+    await world.session(enclave);
+    const order = await enclave.order();
+    await world.pumpAll();
+    const receipt = await enclave.receipt(order, { result: hex('invented') });
+    await world.pumpAll();
+    expect(world.said('Cosignature')).toHaveLength(1);
+    await enclave.sealModel(receipt);
+    await world.pumpAll();
+    expect(world.status?.studies[0]?.check?.code).toBe('result-digest');
+    expect(world.state?.checkpoints(world.study)).toEqual([]);
+    await enclave.order();
+    await world.pumpAll();
+    expect(world.said('Contribution')).toHaveLength(1);
+  });
+});

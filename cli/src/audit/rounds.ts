@@ -21,7 +21,7 @@ function closedReceipts({ rounds }: AuditContext): readonly Receipt[] {
 export function checkChain(context: AuditContext): string {
   const { records, rounds } = context;
   const receipts = closedReceipts(context);
-  let base = initialCheckpoint(records.plan.value).checkpoint;
+  let { checkpoint: base, model } = initialCheckpoint(records.plan.value);
   let attempt = 0;
   receipts.forEach(({ value }, index) => {
     const where = `round ${value.round}`;
@@ -35,7 +35,7 @@ export function checkChain(context: AuditContext): string {
       got: value.base,
     });
     requirePrevious(rounds[index - 1], value, where);
-    requireStage(context, value, where);
+    requireStage(records.plan.value, value, { model, where });
     if (value.attempt <= attempt)
       throw wrong('chain-attempt', 'an attempt number was used again', {
         where,
@@ -44,6 +44,7 @@ export function checkChain(context: AuditContext): string {
       });
     attempt = value.attempt;
     base = value.checkpoint ?? '';
+    model = value.model ?? '';
   });
   return `${receipts.length} receipts, from the initial checkpoint that the plan defines`;
 }
@@ -54,15 +55,17 @@ function requirePrevious(before: RoundState | undefined, { previous }: RoundRece
   throw wrong('chain-previous', 'the receipt does not name the one before it', { where, got: previous ?? 'none' });
 }
 
-/** The round was what the plan has it for, and left behind what such a round does. */
-function requireStage({ records }: AuditContext, receipt: RoundReceipt, where: string): void {
-  const plan = records.plan.value;
+/** The round was what the plan has it for, and left behind what such a round does. @param model the one before it */
+function requireStage(
+  plan: StudyPlan,
+  receipt: RoundReceipt,
+  { model, where }: { model: string; where: string },
+): void {
   if (receipt.round > lastRound(plan)) throw wrong('chain-task', 'the plan has no such round', { where });
   const { task } = stageOf(plan, receipt.round);
   const message = 'the round was not what the plan has it for';
   requireEqual({ code: 'chain-task', message, where, expected: task, got: receipt.task });
-  const order = records.byDigest('RoundOrder', receipt.order)?.value;
-  const changed = receipt.model !== order?.base.model;
+  const changed = receipt.model !== model;
   if (releasesResult(task) ? receipt.result === null || changed : receipt.result !== null) {
     throw wrong('chain-result', 'statistics and evaluations release a result and change no model; nothing else does', {
       where,

@@ -142,6 +142,7 @@ function resultText(result: DemoResult): string {
     `Accuracy on each hospital's own test patients: a model trained alone, and the one trained together. Data: ${whose}.`,
     table.toString(),
     ...onesidedNote(result),
+    ...pooledNote(result),
     '',
     `${result.receiptsVerified} receipts verified offline. What the attacks got:`,
     ...result.attacks.map(
@@ -159,6 +160,16 @@ function onesidedNote({ sites }: DemoResult): readonly string[] {
   return [
     '(Switzerland: almost all of its patients are ill, so a model that always says yes does well there, and only there.)',
   ];
+}
+
+/** What no hospital could know by itself, and no other hospital tells: they were added up in the enclave. */
+function pooledNote({ pooled }: DemoResult): readonly string[] {
+  if (pooled.length === 0) return [];
+  const figures = pooled.map(({ metric, value, interval }) => {
+    const between = interval === null ? '' : ` (95 %: ${interval.low.toFixed(3)} to ${interval.high.toFixed(3)})`;
+    return `${metric} ${value === null ? 'not told' : value.toFixed(3)}${between}`;
+  });
+  return [`On all hospitals' test patients together, pooled in a round of its own: ${figures.join(', ')}.`];
 }
 
 const percent = (value: number | null): string => (value === null ? '–' : `${(value * 100).toFixed(1)} %`);

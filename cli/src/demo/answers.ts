@@ -21,6 +21,9 @@ export const measured = z.looseObject({
 export const siteMade = z.looseObject({ vaultIsolation: z.string() });
 export const drafted = z.looseObject({ federation: z.string(), fingerprint: z.string() });
 export const launched = z.looseObject({ study: z.string() });
+export const withResults = z.looseObject({
+  results: z.array(z.object({ round: z.int(), task: z.enum(['statistics', 'evaluation']), values: z.json() })),
+});
 export const approved = z.looseObject({});
 export const modelOpened = z.looseObject({ model: z.string(), files: z.array(z.string()) });
 export const audited = z.looseObject({

@@ -1,10 +1,11 @@
 // The demo from start to end: founding, a study, its model, the table, the audit, the attacks. Returns what `--json` prints.
 import { join } from 'node:path';
-import { answer, audited } from './answers.ts';
+import { releasedFigures } from '../study/released-figures.ts';
+import { answer, audited, withResults } from './answers.ts';
 import type { AttackResult } from './attacks/attack.ts';
 import { tryAttacks } from './attacks/try-attacks.ts';
 import { found, siteDir, type Stage } from './founding.ts';
-import { untilResults, untilStudy } from './site-files.ts';
+import { untilResults } from './site-files.ts';
 import { type Ran, runStudy } from './study.ts';
 
 export interface DemoOptions {
@@ -18,11 +19,19 @@ export interface DemoResult {
   readonly data: 'synthetic' | 'real';
   readonly rounds: number;
   readonly sites: readonly SiteRow[];
+  /** Of all hospitals' test patients together, as the last round released it. */
+  readonly pooled: readonly PooledMetric[];
   readonly receiptsVerified: number;
   readonly attacks: readonly AttackResult[];
   readonly seconds: number;
   readonly directory: string;
   readonly study: string;
+}
+
+export interface PooledMetric {
+  readonly metric: string;
+  readonly value: number | null;
+  readonly interval: { readonly low: number; readonly high: number } | null;
 }
 
 export interface SiteRow {
@@ -31,6 +40,7 @@ export interface SiteRow {
   readonly patients: number;
   readonly localAccuracy: number | null;
   readonly federatedAccuracy: number | null;
+  /** Of training. */
   readonly roundsContributed: number;
 }
 
@@ -38,7 +48,8 @@ export async function runDemo(stage: Stage, { real, rounds, seed, signal }: Demo
   const { story, directory } = stage;
   const founded = await found(stage);
   const ran = await runStudy(stage, founded, { rounds, seed, signal });
-  const sites = await siteRows(stage, ran, signal);
+  const document = await stage.crew.run(['study', 'status', ran.study, '--dir', 'researcher']);
+  const sites = await siteRows(stage, { study: ran.study, document }, signal);
   const receiptsVerified = await audit(stage, ran);
   const attacks = await tryAttacks(stage, founded, ran);
   const seconds = Number(story.seconds().toFixed(1));
@@ -46,6 +57,7 @@ export async function runDemo(stage: Stage, { real, rounds, seed, signal }: Demo
     data: real ? 'real' : 'synthetic',
     rounds,
     sites,
+    pooled: pooledMetrics(document),
     receiptsVerified,
     attacks,
     seconds,
@@ -55,16 +67,14 @@ export async function runDemo(stage: Stage, { real, rounds, seed, signal }: Demo
 }
 
 async function siteRows(
-  { directory, hospitals, crew }: Stage,
-  { study }: Ran,
+  { directory, hospitals }: Stage,
+  { study, document }: { study: string; document: unknown },
   signal: AbortSignal,
 ): Promise<readonly SiteRow[]> {
-  const document = await crew.run(['study', 'status', study, '--dir', 'researcher']);
   return await Promise.all(
     hospitals.map(async (hospital) => {
       const dir = siteDir(directory, hospital);
-      const { localAccuracy, federatedAccuracy } = await untilResults(dir, study, signal);
-      const { roundsContributed } = await untilStudy(dir, { study, holds: () => true, signal });
+      const { localAccuracy, federatedAccuracy, roundsContributed } = await untilResults(dir, study, signal);
       return {
         name: hospital.name,
         patients: weightOf(document, hospital.name),
@@ -74,6 +84,16 @@ async function siteRows(
       };
     }),
   );
+}
+
+/** Empty for a plan without metrics. */
+function pooledMetrics(document: unknown): readonly PooledMetric[] {
+  const last = releasedFigures(answer(withResults, document).results).evaluations.at(-1);
+  return (last?.metrics ?? []).map(({ metric, value, interval }) => ({
+    metric,
+    value,
+    interval: interval === null ? null : { low: interval.low, high: interval.high },
+  }));
 }
 
 /** The weight that the site approved with: with \`weighting: patients\` the number of its training rows. */

@@ -9,14 +9,17 @@ const statusSchema = z.looseObject({
     z.looseObject({
       study: z.string(),
       state: z.string(),
-      roundsContributed: z.int(),
       check: z.looseObject({ code: z.string() }).nullable(),
     }),
   ),
 });
 export type SiteStudy = z.infer<typeof statusSchema>['studies'][number];
 
-const resultsSchema = z.looseObject({ localAccuracy: z.number().nullable(), federatedAccuracy: z.number().nullable() });
+const resultsSchema = z.looseObject({
+  localAccuracy: z.number().nullable(),
+  federatedAccuracy: z.number().nullable(),
+  roundsContributed: z.int(),
+});
 export type SiteResults = z.infer<typeof resultsSchema>;
 
 const pollMilliseconds = 100;

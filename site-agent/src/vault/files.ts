@@ -37,6 +37,7 @@ export const resultsSchema = z.strictObject({
   study: sha256Schema,
   receipt: sha256Schema,
   model: sha256Schema,
+  /** Of training; so is `roundsContributed`. */
   rounds: z.int(),
   patients: z.int(),
   testPatients: z.int(),

@@ -99,7 +99,7 @@ export function studyStatus(study: Study): StudyStatus {
     state: stateOf(study),
     rounds: lastRound(study.plan),
     round: study.chain().at(-1)?.round ?? 0,
-    roundsContributed: roundsContributed(study),
+    roundsContributed: roundsContributed({ site: study.site, chain: study.chain() }),
     session: session?.open.digest ?? null,
     simulated: session?.enclave.simulated ?? null,
     check: study.check,

@@ -2,8 +2,8 @@
 import { decodeCheckpoint } from '@wardround/learning/checkpoint';
 import { WardroundError } from '@wardround/protocol/errors';
 import { encodeSafetensors } from '@wardround/protocol/safetensors';
-import { lastRound } from '@wardround/protocol/schedule';
-import { type ClosedRound, newestRound } from '../../gate/chain.ts';
+import { lastRound, releasesResult, stageOf } from '@wardround/protocol/schedule';
+import { type Chain, type ClosedRound, newestRound } from '../../gate/chain.ts';
 import { consentsTo, SealedRelease } from '../../gate/sealed-release.ts';
 import { keptState } from '../kept-state.ts';
 import type { Study } from '../study.ts';
@@ -18,11 +18,14 @@ export function finalRound(study: Study): ClosedRound | undefined {
   return newest?.round === lastRound(study.plan) && newest.closed && isHeld(study, newest) ? newest : undefined;
 }
 
-export function roundsContributed(study: Pick<Study, 'site' | 'chain'>): number {
-  const { site } = study;
-  return study
-    .chain()
-    .filter(({ receipts }) => receipts.some(({ value }) => value.contributors.some((c) => c.site === site))).length;
+/** Rounds that closed with something of this site in them; `counts` says which are asked for. */
+export function roundsContributed(
+  { site, chain }: { readonly site: string; readonly chain: Chain },
+  counts: (round: number) => boolean = () => true,
+): number {
+  const isIn = ({ receipts }: ClosedRound): boolean =>
+    receipts.some(({ value }) => value.contributors.some((contributor) => contributor.site === site));
+  return chain.filter((closed) => counts(closed.round) && isIn(closed)).length;
 }
 
 /** The results first, then the word that the study is complete here: a kill between the two must not lose either. */
@@ -44,15 +47,20 @@ async function writeResults(study: Study, final: ClosedRound): Promise<void> {
     study: study.digest,
     receipt: final.receipts[0]?.digest ?? '',
     model: final.model,
-    rounds: lastRound(plan),
+    rounds: plan.rounds,
     patients: encoded.train.rows + encoded.test.rows,
     testPatients: encoded.test.rows,
     provenance: encoded.provenance,
     ...(await ports.learner.evaluate({ plan, site, data, kept, final: bytes })),
-    roundsContributed: roundsContributed(study),
+    roundsContributed: roundsContributed({ site, chain: study.chain() }, (round) => trains(study, round)),
     backend: await ports.learner.describe(),
   });
   ports.log({ level: 'info', event: 'study-complete', study: study.digest });
+}
+
+/** Statistics and evaluations are rounds as well, but train nothing. */
+function trains({ plan }: Study, round: number): boolean {
+  return !releasesResult(stageOf(plan, round).task);
 }
 
 export async function releaseModel(study: Study): Promise<void> {
