@@ -87,7 +87,8 @@ function alone(plan: StudyPlan, name: string): StudyPlan {
     strategy: sums ? plan.strategy : { name: 'fedAvg' },
     // Trees ask at their quantiles.
     statistics: plan.model.kind === 'gradientBoostedTrees' ? plan.statistics : [],
-    evaluation: { ...plan.evaluation, metrics: [], everyRounds: 0 },
+    // Nobody else is shown its statistics.
+    evaluation: { ...plan.evaluation, metrics: [], everyRounds: 0, minimumCell: 1 },
     sites: {
       ...plan.sites,
       minimum: 1,
