@@ -48,17 +48,22 @@ describe.skipIf(!hasShared('fed-heart', 'trace.json'))('beside the recorded orac
     ]);
     const trace = inHere('trace.json');
     const run = await wardround([
-      ...['simulate', written('plan.yaml', planText({ strategy, learningRate, features: fedHeartFeatures })), '--json'],
-      ...[
-        '--data',
-        sharedPath('fed-heart', 'fed_heart_740.csv'),
-        '--site-column',
-        'center',
-        '--no-files',
-        '--no-baselines',
-      ],
-      ...['--initial-model', written('init.safetensors', init), '--trace', trace],
-      ...['--batch-order', written('order.json', JSON.stringify(oracle.batch_index_stream))],
+      'simulate',
+      written('plan.yaml', planText({ strategy, learningRate, features: fedHeartFeatures })),
+      '--json',
+
+      '--data',
+      sharedPath('fed-heart', 'fed_heart_740.csv'),
+      '--site-column',
+      'center',
+      '--no-files',
+      '--no-baselines',
+      '--initial-model',
+      written('init.safetensors', init),
+      '--trace',
+      trace,
+      '--batch-order',
+      written('order.json', JSON.stringify(oracle.batch_index_stream)),
     ]);
     expect(run.status, run.stderr).toBe(0);
     const { rounds } = z.object({ rounds: z.array(stateSchema) }).parse(JSON.parse(readFileSync(trace, 'utf8')));
@@ -101,8 +106,18 @@ describe('invented patients', () => {
     { timeout: 120_000 },
     async () => {
       const run = await wardround([
-        ...['simulate', written('plan.yaml', smallPlan), '--json', '--no-files'],
-        ...['--sites', '60', '--rows', '20', '--drop-out', '0.3', '--sweep', 'training.learningRate=0.01,0.1'],
+        'simulate',
+        written('plan.yaml', smallPlan),
+        '--json',
+        '--no-files',
+        '--sites',
+        '60',
+        '--rows',
+        '20',
+        '--drop-out',
+        '0.3',
+        '--sweep',
+        'training.learningRate=0.01,0.1',
       ]);
       expect(run.status, run.stderr).toBe(0);
       const { runs } = documentSchema.parse(JSON.parse(run.stdout));
