@@ -6,6 +6,7 @@ import { type Backend, startBackend } from '@wardround/learning/tfjs/backend';
 import { type TrainingRows, trainLocally } from '@wardround/learning/tfjs/train';
 import { cnnModel, cnnPlan, squares } from './images.ts';
 import { type LearningPlan, mlpModel, planOf, sgd } from './plans.ts';
+import { testBackend } from './test-backend.ts';
 
 const steps = 10_000;
 const rows = 20_000;
@@ -23,7 +24,7 @@ const training = (optimizer: Optimizer): LearningPlan['training'] => ({ ...sgd, 
 describe('ten thousand steps', () => {
   let backend: Backend;
   beforeAll(async () => {
-    backend = await startBackend('wasm');
+    backend = await startBackend(testBackend);
   });
 
   const cases: readonly (readonly [string, LearningPlan, TrainingRows])[] = [

@@ -10,6 +10,7 @@ import { type TrainingRows, trainLocally } from '@wardround/learning/tfjs/train'
 import { quantiseUpdate } from '@wardround/learning/update';
 import { type LearningPlan, cohortOf, planOf, sgd } from './plans.ts';
 import { hasShared, readShared } from './shared-data.ts';
+import { testBackend } from './test-backend.ts';
 
 const present = hasShared('fed-heart', 'trace.json');
 const featureNames = 'age,sex,trestbps,chol,fbs,thalach,exang,oldpeak,cp_2,cp_3,cp_4,restecg_1,restecg_2'.split(',');
@@ -37,7 +38,7 @@ describe.skipIf(!present)('fed-heart trace', () => {
   let trace: Trace;
   let sites: readonly TrainingRows[];
   beforeAll(async () => {
-    backend = await startBackend('wasm');
+    backend = await startBackend(testBackend);
     trace = traceSchema.parse(JSON.parse(readShared('fed-heart', 'trace.json')));
     sites = readSites();
   });

@@ -10,6 +10,7 @@ import { type TrainingRows, trainLocally } from '@wardround/learning/tfjs/train'
 import { cnnPlan } from './images.ts';
 import { sgd } from './plans.ts';
 import { hasShared, sharedPath } from './shared-data.ts';
+import { testBackend } from './test-backend.ts';
 
 const image = { height: 28, width: 28, channels: 1 };
 const optimizer = { name: 'adam', learningRate: '0.004', beta1: '0.9', beta2: '0.999', epsilon: '0.00000001' } as const;
@@ -18,7 +19,7 @@ const plan = cnnPlan({ image, filters: [4, 8] }, { training: { ...sgd, optimizer
 describe.skipIf(!hasShared('pneumonia-mnist', 'train_images.u8'))('pneumonia-mnist', () => {
   let backend: Backend;
   beforeAll(async () => {
-    backend = await startBackend('wasm');
+    backend = await startBackend(testBackend);
   });
 
   it('is learned by four sites of 256 pictures in four rounds', { timeout: 120_000 }, async () => {

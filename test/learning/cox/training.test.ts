@@ -11,10 +11,11 @@ import { type LearningPlan, cohortOf, planOf, sgd } from '../plans.ts';
 import { f32, withCode } from '../tensors.ts';
 import { survivors } from './invented.ts';
 import { naiveCox } from './naive-cox.ts';
+import { testBackend } from '../test-backend.ts';
 
 let backend: Backend;
 beforeAll(async () => {
-  backend = await startBackend('wasm');
+  backend = await startBackend(testBackend);
 });
 
 const cox = {

@@ -12,10 +12,11 @@ import type { Tensor } from '@wardround/protocol/safetensors';
 import { type LearningPlan, cohortOf, mlpModel, planOf } from '../plans.ts';
 import { f32, withCode } from '../tensors.ts';
 import { runOnnx } from './onnx-session.ts';
+import { testBackend } from '../test-backend.ts';
 
 let backend: Backend;
 beforeAll(async () => {
-  backend = await startBackend('wasm');
+  backend = await startBackend(testBackend);
 });
 
 const seeded = { initialWeights: { method: 'seeded', seed: 9 } } as const;

@@ -11,10 +11,11 @@ import { inputCount, inputNames } from '@wardround/protocol/input-columns';
 import { decodeSafetensors } from '@wardround/protocol/safetensors';
 import { type LearningPlan, cohortOf, mlpModel, planOf } from '../plans.ts';
 import { f32, withCode } from '../tensors.ts';
+import { testBackend } from '../test-backend.ts';
 
 let backend: Backend;
 beforeAll(async () => {
-  backend = await startBackend('wasm');
+  backend = await startBackend(testBackend);
 });
 const rows = 10;
 const image = { height: 9, width: 8, channels: 2 } as const;

@@ -5,6 +5,7 @@ import { type TrainingJob, type TrainingResult, trainLocally } from '@wardround/
 import { initialModel } from '@wardround/learning/initial-model';
 import { cohortOf, mlpModel, planOf, sgd } from '../plans.ts';
 import { inputs, siteRows } from './cohorts.ts';
+import { testBackend } from '../test-backend.ts';
 
 const plan = (learningRate: string, steps: number): ReturnType<typeof planOf> =>
   planOf({
@@ -18,7 +19,7 @@ const values = ({ model }: TrainingResult): readonly number[] => model.flatMap((
 describe('a correction of the gradients', () => {
   let backend: Backend;
   beforeAll(async () => {
-    backend = await startBackend('wasm');
+    backend = await startBackend(testBackend);
   });
   const job = (learningRate: string, steps: number): TrainingJob => {
     const own = plan(learningRate, steps);

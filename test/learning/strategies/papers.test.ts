@@ -12,6 +12,7 @@ import { studyPlanOf } from '../study-plan.ts';
 import { inputs, siteRows } from './cohorts.ts';
 import { runFederation } from './federation.ts';
 import { type Vector, combine, gradient, localSgd, mean, minus, plus, times } from './plain-training.ts';
+import { testBackend } from '../test-backend.ts';
 
 const sizes = [12, 40, 7, 25, 18];
 const rows = sizes.map((size, i) => siteRows(i, size));
@@ -50,7 +51,7 @@ function expectClose(got: Vector, want: Vector, tolerance = 1e-5): void {
 describe('beside the paper, in float64', () => {
   let backend: Backend;
   beforeAll(async () => {
-    backend = await startBackend('wasm');
+    backend = await startBackend(testBackend);
   });
 
   const adaptive = { serverLearningRate: '0.1', beta1: '0.9', beta2: '0.99', tau: '0.01' };

@@ -8,6 +8,7 @@ import { contenders, planFor } from '../../../bench/poisoning/plans.ts';
 import { tolerance } from '../../../bench/poisoning/report.ts';
 import { readTumours, splitTumours, wdbcFile } from '../../../bench/poisoning/sites.ts';
 import { hasShared, sharedPath } from '../shared-data.ts';
+import { testBackend } from '../test-backend.ts';
 
 const seed = 42;
 const present = hasShared('wdbc', 'sklearn_breast_cancer.csv');
@@ -15,7 +16,7 @@ const present = hasShared('wdbc', 'sklearn_breast_cancer.csv');
 describe.skipIf(!present)('one hostile site of five', () => {
   let backend: Backend;
   beforeAll(async () => {
-    backend = await startBackend('wasm');
+    backend = await startBackend(testBackend);
   });
 
   async function outcomeOf(strategy: string, attackName: string): Promise<Outcome> {

@@ -1,22 +1,24 @@
-// Small CNNs on WASM: the composed filter gradient against sums written out and against plain JS, whole models against differences of their
-// loss, two image sizes that train, and what a long training leaves on the backend.
+// Small CNNs on each backend: the gradients (on WASM composed) against sums written out and against plain JS, whole models against
+// differences of their loss, two image sizes that train, and what a long training leaves on the backend.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Tensor } from '@wardround/protocol/safetensors';
 import { encodeCheckpoint } from '@wardround/learning/checkpoint';
 import { initialModel } from '@wardround/learning/initial-model';
 import { auroc } from '@wardround/learning/metrics';
 import { type Backend, startBackend } from '@wardround/learning/tfjs/backend';
+import type { BackendName } from '@wardround/learning/tfjs/backend-name';
 import { predict } from '@wardround/learning/tfjs/predict';
 import { type TrainingJob, trainLocally } from '@wardround/learning/tfjs/train';
 import { lossByHand } from '../cnn-by-hand.ts';
 import { type CnnModel, cnnModel, cnnPlan, squares } from '../images.ts';
 import { sgd } from '../plans.ts';
+import { comparedBackends, testBackend } from '../test-backend.ts';
 
 let backend: Backend;
 beforeAll(async () => {
-  backend = await startBackend('wasm');
+  backend = await startBackend(testBackend);
 });
-afterAll(() => startBackend('wasm'));
+afterAll(() => startBackend(testBackend));
 
 interface Case {
   readonly examples: number;
@@ -41,19 +43,18 @@ const whole = (length: number, factor: number): Float32Array =>
 describe('the gradient of a filter', () => {
   it.each(cases)('is exact for %j', async (sizes) => {
     const expected = [...filterGradientByHand(sizes)];
-    expect([...(await filterGradientOn('cpu', sizes))]).toEqual(expected);
-    expect([...(await filterGradientOn('wasm', sizes))]).toEqual(expected);
+    for (const name of comparedBackends) expect([...(await filterGradientOn(name, sizes))], name).toEqual(expected);
   });
 
   it('leaves nothing behind', async () => {
-    const { tf } = await startBackend('wasm');
+    const { tf } = await startBackend(testBackend);
     const before = tf.memory().numTensors;
-    await filterGradientOn('wasm', { examples: 2, height: 5, width: 4, channels: 3, filters: 2, kernel: 3 });
+    await filterGradientOn(testBackend, { examples: 2, height: 5, width: 4, channels: 3, filters: 2, kernel: 3 });
     expect(tf.memory().numTensors).toBe(before);
   });
 });
 
-async function filterGradientOn(name: 'wasm' | 'cpu', sizes: Case): Promise<Float32Array> {
+async function filterGradientOn(name: BackendName, sizes: Case): Promise<Float32Array> {
   const { tf } = await startBackend(name);
   const { examples, height, width, channels, filters, kernel } = sizes;
   return tf.tidy(() => {
@@ -107,14 +108,13 @@ describe('the gradient of a pool', () => {
     const image = values.map((value) => value + shift);
     const expected = [...poolGradientByHand(image)];
     expect(expected.filter((value) => value !== 0)).toHaveLength(2 * 3 * 2 * 2);
-    expect([...(await poolGradientOn('wasm', image))]).toEqual(expected);
-    expect([...(await poolGradientOn('cpu', image))]).toEqual(expected);
+    for (const name of comparedBackends) expect([...(await poolGradientOn(name, image))], name).toEqual(expected);
   });
 
   it('goes to one value of a window in which all are equal', async () => {
     for (const level of [-3, 0, 3]) {
       const gradient = await poolGradientOn(
-        'wasm',
+        testBackend,
         values.map(() => level),
       );
       expect(gradient.filter((value) => value !== 0)).toHaveLength(2 * 3 * 2 * 2);
@@ -122,16 +122,16 @@ describe('the gradient of a pool', () => {
   });
 
   it('leaves nothing behind, also when the backend is started again', async () => {
-    const { tf } = await startBackend('wasm');
+    const { tf } = await startBackend(testBackend);
     const before = tf.memory().numTensors;
-    await poolGradientOn('wasm', values);
+    await poolGradientOn(testBackend, values);
     expect(tf.memory().numTensors).toBe(before);
   });
 });
 
 const slopeOf = (window: number): number => (window % 5) + 1;
 
-async function poolGradientOn(name: 'wasm' | 'cpu', image: Float32Array): Promise<Float32Array> {
+async function poolGradientOn(name: BackendName, image: Float32Array): Promise<Float32Array> {
   const { tf } = await startBackend(name);
   return tf.tidy(() => {
     const slope = tf.tensor4d(
@@ -170,6 +170,10 @@ const job = (model: Partial<CnnModel>, overrides: Partial<TrainingJob> = {}): Tr
 const numbersOf = (model: readonly Tensor[]): number[] => model.flatMap((tensor) => Array.from(tensor.data, Number));
 
 describe('a step of a CNN', () => {
+  beforeAll(async () => {
+    backend = await startBackend(testBackend);
+  });
+
   const small: readonly (readonly [string, Partial<CnnModel>])[] = [
     ['one layer, tanh', { activation: 'tanh' }],
     ['two layers, even kernel, hidden', { activation: 'sigmoid', filters: [2, 3], kernel: 2, hidden: [3] }],
@@ -200,12 +204,12 @@ describe('a step of a CNN', () => {
     });
   });
 
-  it('is the same on WASM and on plain JS', async () => {
+  it(`is the same on ${testBackend} and on plain JS`, async () => {
     const parts = job({ filters: [3, 2], hidden: [4] });
-    const wasm = numbersOf((await trainLocally(parts)).model);
+    const here = numbersOf((await trainLocally(parts)).model);
     const cpu = numbersOf((await trainLocally({ ...parts, backend: await startBackend('cpu') })).model);
-    backend = await startBackend('wasm');
-    cpu.forEach((value, i) => expect(wasm[i]).toBeCloseTo(value, 5));
+    backend = await startBackend(testBackend);
+    cpu.forEach((value, i) => expect(here[i]).toBeCloseTo(value, 5));
   });
 
   it('sees bytes as 0 to 1', async () => {

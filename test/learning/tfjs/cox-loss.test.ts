@@ -4,8 +4,9 @@ import { partialLikelihood } from '@wardround/learning/cox/partial-likelihood';
 import { type Backend, startBackend } from '@wardround/learning/tfjs/backend';
 import { coxBatchLoss, largestCoxBatch } from '@wardround/learning/tfjs/cox-loss';
 import { survivors } from '../cox/invented.ts';
+import { comparedBackends } from '../test-backend.ts';
 
-describe.each(['wasm', 'cpu'] as const)('coxBatchLoss on %s', (name) => {
+describe.each(comparedBackends)('coxBatchLoss on %s', (name) => {
   let backend: Backend;
   beforeAll(async () => {
     backend = await startBackend(name);

@@ -4,10 +4,11 @@ import { type Backend, startBackend } from '@wardround/learning/tfjs/backend';
 import { predict } from '@wardround/learning/tfjs/predict';
 import { cohortOf, planOf } from '../plans.ts';
 import { f32, withCode } from '../tensors.ts';
+import { testBackend } from '../test-backend.ts';
 
 let backend: Backend;
 beforeAll(async () => {
-  backend = await startBackend('wasm');
+  backend = await startBackend(testBackend);
 });
 const model = [f32('weight', [1, -1, 0.5], [3, 1]), f32('bias', [0.25])];
 const features = Float64Array.of(1, 2, 3, 0, 0, 0, -1, 4, 1);

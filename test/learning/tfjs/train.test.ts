@@ -8,10 +8,11 @@ import { type TrainingJob, type TrainingRows, trainLocally } from '@wardround/le
 import type { Tensor } from '@wardround/protocol/safetensors';
 import { cohortOf, mlpModel, planOf, sgd, unsupportedModels } from '../plans.ts';
 import { f32, withCode } from '../tensors.ts';
+import { testBackend } from '../test-backend.ts';
 
 let backend: Backend;
 beforeAll(async () => {
-  backend = await startBackend('wasm');
+  backend = await startBackend(testBackend);
 });
 
 const data: TrainingRows = {

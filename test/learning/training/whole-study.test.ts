@@ -14,6 +14,7 @@ import type { Rows, SiteRows } from '@wardround/learning/rounds/site-rows';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { cohortOf, sgd } from '../plans.ts';
 import { studyPlanOf } from '../study-plan.ts';
+import { testBackend } from '../test-backend.ts';
 
 /** Two columns of unlike size; the first decides, more or less. */
 function rowsOf(count: number, seed: number): Rows {
@@ -52,7 +53,7 @@ const study: StudyPlan = studyPlanOf({
 let backend: Backend;
 const rounds: SimulatedRound[] = [];
 beforeAll(async () => {
-  backend = await startBackend('wasm');
+  backend = await startBackend(testBackend);
   for await (const round of simulateStudy({ backend, plan: study, sites })) rounds.push(round);
 });
 
