@@ -1,8 +1,10 @@
 // Was the enclave, for each contributor and each round, the machine and the code that this hospital's policy asks for? Judged again, at that time.
-import { toHex, fromBase64Url } from '@wardround/protocol/bytes';
 import type { Verified } from '@wardround/protocol/documents/signed';
-import { parseSnpReport } from '@wardround/attestation/snp/report';
+import { codeText, isListed } from '@wardround/attestation/composite/measured-code';
+import type { MeasuredCode } from '@wardround/attestation/composite/processor';
 import { type Evidence, evidenceDigest, parseEvidenceBytes } from '@wardround/attestation/evidence';
+import type { Policy } from '@wardround/attestation/policy/policy';
+import { wantedOpinion } from '@wardround/attestation/second-opinions';
 import { verifyEnclave } from '@wardround/attestation/verifier';
 import type { AuditContext } from './context.ts';
 import { wrong } from './steps.ts';
@@ -21,7 +23,14 @@ export function checkEvidence(context: AuditContext): string {
   const simulated = new Set<boolean>();
   for (const use of firstAndLast(uses)) simulated.add(checkUse(context, use));
   const weak = simulated.has(true) ? '; SIMULATED PLATFORM: proves nothing about hardware' : '';
-  return `${new Set(uses.map(({ offer }) => offer.digest)).size} offers, judged at each first and last use${weak}`;
+  const wanted = [...new Set(uses.map(({ site }) => site))].filter((site) => wantsSecondOpinion(context, site));
+  const left = wanted.length === 0 ? '' : `; not judged: NVIDIA's second opinion, which ${wanted.join(', ')} required`;
+  return `${new Set(uses.map(({ offer }) => offer.digest)).size} offers, judged at each first and last use${left}${weak}`;
+}
+
+function wantsSecondOpinion({ policies }: AuditContext, site: string): boolean {
+  const policy = policies.get(site);
+  return policy !== undefined && wantedOpinion(policy) !== null;
 }
 
 function evidenceUses(context: AuditContext): readonly Use[] {
@@ -92,8 +101,8 @@ function checkUse(context: AuditContext, { site, offer, evidence, at, where }: U
     });
   }
   const expected = { nonce: offer.value.nonce, sessionOpenDigest: offer.value.session };
-  const report = verifyEnclave({ evidence, policy, expected, at, mirror: [] });
-  if (!report.accepted) {
+  const report = verifyEnclave({ evidence, policy: withoutSecondOpinion(policy), expected, at, mirror: [] });
+  if (!report.accepted || report.enclave === null) {
     const failed = report.steps.find(({ status }) => status !== 'ok');
     throw wrong(
       'evidence-refused',
@@ -101,7 +110,7 @@ function checkUse(context: AuditContext, { site, offer, evidence, at, where }: U
       { where },
     );
   }
-  requireReleased(context, { offer, evidence, where });
+  requireReleased(context, { session: offer.value.session, code: report.enclave.code, where });
   return report.simulated;
 }
 
@@ -120,22 +129,26 @@ function askedAt({ records }: AuditContext, { value }: Verified<'EvidenceOffer'>
   return request === undefined ? null : new Date(request.value.requestedAt);
 }
 
-function requireReleased(
-  { records, releases }: AuditContext,
-  { offer, evidence, where }: Pick<Use, 'offer' | 'evidence' | 'where'>,
-): void {
-  const open = records.byDigest('SessionOpen', offer.value.session)?.value;
-  const release = releases.find(({ digest }) => digest === open?.release);
-  const released =
-    release?.value.measurements.flatMap((entry) => (entry.platform === 'sevSnp' ? [entry.measurement] : [])) ?? [];
-  const measured = evidence.evidence.flatMap((item) =>
-    item.type === 'sevSnp' ? [toHex(parseSnpReport(fromBase64Url(item.report)).measurement)] : [],
-  );
-  const stranger = measured.find((measurement) => !released.includes(measurement));
-  if (stranger === undefined) return;
+/** The keys of NVIDIA's service were each site's own and are in no record: its answers are not judged, and the step says so. */
+function withoutSecondOpinion(policy: Policy): Policy {
+  const { gpu } = policy;
+  return gpu === 'unused' ? policy : { ...policy, gpu: { ...gpu, nvidia: { ...gpu.nvidia, nras: 'notUsed' } } };
+}
+
+interface MeasuredUse {
+  readonly session: string;
+  readonly code: MeasuredCode;
+  readonly where: string;
+}
+
+/** Whatever the platform: the code that the hardware measured is one that the session's release lists. */
+function requireReleased({ records, releases }: AuditContext, { session, code, where }: MeasuredUse): void {
+  const open = records.byDigest('SessionOpen', session)?.value;
+  const measurements = releases.find(({ digest }) => digest === open?.release)?.value.measurements ?? [];
+  if (measurements.some((entry) => isListed(entry, code))) return;
   throw wrong('evidence-release', 'the evidence shows code that the release does not name', {
     where,
-    expected: released.join(', '),
-    got: stranger,
+    expected: measurements.map(codeText).join(', '),
+    got: codeText(code),
   });
 }
