@@ -1,7 +1,7 @@
 // What a fake site contributes to a round: integers that the round's task takes, deterministic, of a few invented rows where rows are asked for.
 import { localEvaluation } from '@wardround/learning/evaluation/local-evaluation';
 import { type Integers, roundTask } from '@wardround/learning/rounds/round-task';
-import type { Rows, SiteRows } from '@wardround/learning/rounds/site-rows';
+import type { SiteRows } from '@wardround/learning/rounds/site-rows';
 import { localStatistics } from '@wardround/learning/statistics/local-statistics';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import { inputCount } from '@wardround/protocol/input-columns';
@@ -33,17 +33,25 @@ export function fakeWork({ plan, site, index, round }: FakeWork): Integers {
   });
 }
 
+interface FakeRows {
+  readonly rows: number;
+  readonly features: Float64Array<ArrayBuffer>;
+  readonly labels: Float64Array<ArrayBuffer>;
+}
+
+export interface FakeSiteRows extends SiteRows {
+  readonly train: FakeRows;
+  readonly test: FakeRows;
+  readonly missing: { readonly cells: Float64Array<ArrayBuffer>; readonly droppedRows: number };
+}
+
 /** 20 training rows and 16 test rows within the ranges of the fake plans. */
-export function fakeRows(plan: StudyPlan, index: number): SiteRows {
+export function fakeRows(plan: StudyPlan, index: number): FakeSiteRows {
   const columns = inputCount(plan.cohort);
-  const rowsOf = (rows: number): Rows => ({
+  const rowsOf = (rows: number): FakeRows => ({
     rows,
     features: Float64Array.from({ length: rows * columns }, (_, i) => (i * 3 + index) % 10),
     labels: Float64Array.from({ length: rows }, (_, row) => row % 2),
   });
-  return {
-    train: rowsOf(20),
-    test: rowsOf(16),
-    missing: { cells: new Float64Array(columns), droppedRows: 0 },
-  };
+  return { train: rowsOf(20), test: rowsOf(16), missing: { cells: new Float64Array(columns), droppedRows: 0 } };
 }

@@ -20,7 +20,13 @@ import { approveStudy, type ApproveRequest } from '../../site-agent/src/person/a
 import { VaultClock } from '../../site-agent/src/vault/clock.ts';
 import { VaultFiles } from '../../site-agent/src/vault/files.ts';
 import { Inbox } from '../../site-agent/src/vault/inbox-files.ts';
-import { type Learner, TfjsLearner, type WorkDone, type WorkRequest } from '../../site-agent/src/vault/learner.ts';
+import {
+  type Evaluation,
+  type Learner,
+  TfjsLearner,
+  type WorkDone,
+  type WorkRequest,
+} from '../../site-agent/src/vault/learner.ts';
 import type { LogEvent, VaultPorts } from '../../site-agent/src/vault/ports.ts';
 import type { VaultStatus } from '../../site-agent/src/vault/status-file.ts';
 import { VaultState } from '../../site-agent/src/vault/state.ts';
@@ -81,6 +87,14 @@ export class VaultWorld {
   train: ((request: WorkRequest) => readonly PayloadTensor[]) | null = null;
   /** What it keeps for itself with a training's integers, of what it kept before; nothing as long as this is null. */
   keep: ((request: WorkRequest) => readonly Tensor[]) | null = null;
+  /** What the comparison at the end says; it may throw. */
+  evaluate = (): Evaluation => ({
+    localAccuracy: 0.5,
+    federatedAccuracy: 0.75,
+    localAuroc: null,
+    federatedAuroc: null,
+    metrics: [],
+  });
   #random = 0;
 
   private constructor(parts: {
@@ -183,8 +197,7 @@ export class VaultWorld {
         const { task } = stageOf(request.plan, request.round);
         return task === 'update' ? this.#work(request) : await real.work(request);
       },
-      evaluate: async () =>
-        await Promise.resolve({ localAccuracy: 0.5, federatedAccuracy: 0.75, localAuroc: null, federatedAuroc: null }),
+      evaluate: async () => await Promise.resolve(this.evaluate()),
     };
   }
 

@@ -58,8 +58,27 @@ function studyLines(study: StudyStatus & { readonly results: Results | null }): 
       ? []
       : [
           `  accuracy on this site's test patients: federated ${figure(results.federatedAccuracy)}, local only ${figure(results.localAccuracy)} (${results.provenance} data)`,
+          ...otherMetrics(results),
         ]),
   ];
+}
+
+/** Beside the accuracy, every metric of the plan. */
+function otherMetrics({ metrics = [] }: Results): readonly string[] {
+  return metrics
+    .filter(({ metric }) => metric !== 'accuracy')
+    .map(
+      ({ metric, federated, local }) =>
+        `  ${metric} on them: federated ${measured(federated)}, local only ${measured(local)}`,
+    );
+}
+
+type Measured = NonNullable<Results['metrics']>[number]['local'];
+
+function measured(result: Measured): string {
+  if (result === null) return 'unknown';
+  const { value, interval } = result;
+  return interval === null ? figure(value) : `${figure(value)} (${figure(interval.low)} to ${figure(interval.high)})`;
 }
 
 function figure(value: number | null): string {

@@ -1,32 +1,47 @@
-// What the federation was worth to this site: its own test rows under the federated model, and under one trained on its own rows alone.
+// What the federation was worth to this site: its own test rows under the federated model, and under one that it could have trained alone.
 import { decodeCheckpoint } from '@wardround/learning/checkpoint';
-import { accuracy, auroc } from '@wardround/learning/metrics';
-import { prepared } from '@wardround/learning/statistics/prepared';
-import { withPersonal } from '@wardround/learning/strategies/personal-layers';
-import { answersOf } from '@wardround/learning/tfjs/answers';
+import type { Metric } from '@wardround/learning/metrics';
 import type { Backend } from '@wardround/learning/tfjs/backend';
-import { trainLocalBaseline } from '@wardround/learning/tfjs/local-baseline';
-import type { Tensor } from '@wardround/protocol/safetensors';
+import { compareOnOwnRows, type OwnComparison } from '@wardround/learning/tfjs/own-comparison';
+import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import type { Evaluation, EvaluationRequest } from './learner.ts';
 
-const nothing: Evaluation = { localAccuracy: null, federatedAccuracy: null, localAuroc: null, federatedAuroc: null };
+/** Shown whatever the plan asks for, where the label is a class. */
+const always: readonly Metric[] = ['accuracy', 'auroc'];
 
-/** All null where there is no test row, the label is no class, or a site alone could not train such a model by gradients. */
+/** @throws WardroundError those of `compareOnOwnRows` */
 export async function compareModels(backend: Backend, request: EvaluationRequest): Promise<Evaluation> {
-  const { site, kept } = request;
+  const { site, kept, data } = request;
+  const plan = withMetrics(request.plan);
   const final = decodeCheckpoint(request.final);
-  const { plan, data } = prepared({ plan: request.plan, data: request.data.encoded, state: final.state });
-  const { train, test } = data;
-  const isCompared = plan.training.method === 'gradientDescent' && plan.model.kind !== 'gradientBoostedTrees';
-  if (test.rows === 0 || plan.cohort.label.type !== 'binary' || !isCompared) return nothing;
-  const answers = (model: readonly Tensor[]): Float64Array<ArrayBuffer> =>
-    answersOf({ backend, plan, model, rows: test });
-  const local = answers(await trainLocalBaseline({ backend, plan, data: train, site }));
-  const federated = answers(withPersonal(final.model, kept, plan));
+  const compared = await compareOnOwnRows({ backend, plan, site, data: data.encoded, final, kept });
   return {
-    localAccuracy: accuracy({ predictions: local, labels: test.labels }),
-    federatedAccuracy: accuracy({ predictions: federated, labels: test.labels }),
-    localAuroc: auroc({ predictions: local, labels: test.labels }),
-    federatedAuroc: auroc({ predictions: federated, labels: test.labels }),
+    localAccuracy: valueOf(compared.local, 'accuracy'),
+    federatedAccuracy: valueOf(compared.federated, 'accuracy'),
+    localAuroc: valueOf(compared.local, 'auroc'),
+    federatedAuroc: valueOf(compared.federated, 'auroc'),
+    metrics: plan.evaluation.metrics.map((metric, i) => ({
+      metric,
+      federated: figureOf(compared.federated[i]),
+      local: figureOf(compared.local[i]),
+    })),
   };
+}
+
+function withMetrics(plan: StudyPlan): StudyPlan {
+  if (plan.cohort.label.type !== 'binary') return plan;
+  const metrics = [...new Set([...plan.evaluation.metrics, ...always])];
+  return { ...plan, evaluation: { ...plan.evaluation, metrics } };
+}
+
+type Results = OwnComparison['local'];
+
+function valueOf(results: Results, metric: Metric): number | null {
+  return results.find((result) => result.metric === metric)?.value ?? null;
+}
+
+function figureOf(result: Results[number] | undefined): Evaluation['metrics'][number]['local'] {
+  if (result?.value === undefined || result.value === null) return null;
+  const { value, interval } = result;
+  return { value, interval: interval === null ? null : { low: interval.low, high: interval.high } };
 }

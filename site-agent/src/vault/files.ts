@@ -31,6 +31,9 @@ const choicesSchema = z.strictObject({
 });
 
 const figure = z.number().nullable();
+const measured = z
+  .strictObject({ value: z.number(), interval: z.strictObject({ low: z.number(), high: z.number() }).nullable() })
+  .nullable();
 
 /** What a site keeps to itself after the last round, and what its person needs to consent to the model's release. */
 export const resultsSchema = z.strictObject({
@@ -46,6 +49,10 @@ export const resultsSchema = z.strictObject({
   federatedAccuracy: figure,
   localAuroc: figure,
   federatedAuroc: figure,
+  metrics: z
+    .array(z.strictObject({ metric: z.string(), federated: measured, local: measured }))
+    .readonly()
+    .optional(),
   roundsContributed: z.int(),
   backend: z.string(),
 });

@@ -51,6 +51,17 @@ export interface Evaluation {
   readonly federatedAccuracy: number | null;
   readonly localAuroc: number | null;
   readonly federatedAuroc: number | null;
+  /** Every metric of the plan, and those above, with 95 % intervals; null where one is not defined for this site's rows. */
+  readonly metrics: readonly {
+    readonly metric: string;
+    readonly federated: Figure | null;
+    readonly local: Figure | null;
+  }[];
+}
+
+export interface Figure {
+  readonly value: number;
+  readonly interval: { readonly low: number; readonly high: number } | null;
 }
 
 export type EvaluationRequest = Omit<WorkRequest, 'round' | 'base'> & { readonly final: Bytes };

@@ -6,6 +6,7 @@ import { lastRound, releasesResult, stageOf } from '@wardround/protocol/schedule
 import { type Chain, type ClosedRound, newestRound } from '../../gate/chain.ts';
 import { consentsTo, SealedRelease } from '../../gate/sealed-release.ts';
 import { keptState } from '../kept-state.ts';
+import type { Evaluation, EvaluationRequest } from '../learner.ts';
 import type { Study } from '../study.ts';
 import { isHeld } from './receive-model.ts';
 
@@ -51,11 +52,24 @@ async function writeResults(study: Study, final: ClosedRound): Promise<void> {
     patients: encoded.train.rows + encoded.test.rows,
     testPatients: encoded.test.rows,
     provenance: encoded.provenance,
-    ...(await ports.learner.evaluate({ plan, site, data, kept, final: bytes })),
+    ...(await evaluation(study, { plan, site, data, kept, final: bytes })),
     roundsContributed: roundsContributed({ site, chain: study.chain() }, (round) => trains(study, round)),
     backend: await ports.learner.describe(),
   });
   ports.log({ level: 'info', event: 'study-complete', study: study.digest });
+}
+
+const nothing = { localAccuracy: null, federatedAccuracy: null, localAuroc: null, federatedAuroc: null, metrics: [] };
+
+/** A site whose own rows train no model alone has its study completed all the same. */
+async function evaluation({ ports, digest }: Study, request: EvaluationRequest): Promise<Evaluation> {
+  try {
+    return await ports.learner.evaluate(request);
+  } catch (error) {
+    if (!(error instanceof WardroundError)) throw error;
+    ports.log({ level: 'warn', event: 'comparison-failed', study: digest, code: error.code });
+    return nothing;
+  }
 }
 
 /** Statistics and evaluations are rounds as well, but train nothing. */
