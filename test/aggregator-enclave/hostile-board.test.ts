@@ -301,6 +301,19 @@ describe('the enclave works only', () => {
         },
       },
     ],
+    [
+      'sums that so fine a step could take beyond 64 bits',
+      'newton-range',
+      {
+        training: { method: 'newton' as const, tolerance: '0.001' },
+        strategy: { name: 'newton' as const },
+        encoding: {
+          update: { ring: 'int32' as const, stepLog2: -24, normBound: '10' },
+          sums: { ring: 'int64' as const, stepLog2: -60 },
+          paddingBytes: 4096,
+        },
+      },
+    ],
     ['too few contributors', 'plan-minimum', { sites: { minimum: 2 } }],
     [
       'Multi-Krum among too few contributors',

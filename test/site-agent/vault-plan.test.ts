@@ -103,6 +103,16 @@ const refused: readonly {
     plan: (plan) => ({ ...plan, model: { kind: 'coxProportionalHazards', ties: 'efron', stratify: 'none', l2: '0' } }),
   },
   {
+    name: 'asks for sums that so fine a step could take beyond 64 bits',
+    code: 'plan-unsupported',
+    plan: (plan) => ({
+      ...plan,
+      training: { method: 'newton', tolerance: '0.001' },
+      strategy: { name: 'newton' },
+      encoding: { ...plan.encoding, sums: { ring: 'int64', stepLog2: -60 } },
+    }),
+  },
+  {
     name: 'brings its own first weights',
     code: 'plan-unsupported',
     where: 'initialWeights',

@@ -37,7 +37,8 @@ function evaluationLine({ trainingRound, rows, metrics }: z.infer<typeof evaluat
     if (value === null) return `${metric} not told`;
     return `${metric} ${short(value)}${interval === null ? '' : ` (${short(interval.low)} to ${short(interval.high)})`}`;
   });
-  return `after ${trainingRound} rounds of training, on ${rowsText(rows, 'test')} of all sites: ${figures.join(', ')}`;
+  const rounds = trainingRound === 1 ? 'round' : 'rounds';
+  return `after ${trainingRound} ${rounds} of training, on ${rowsText(rows, 'test')} of all sites: ${figures.join(', ')}`;
 }
 
 function statisticsLine({ rows, ...all }: z.infer<typeof statisticsSchema>): string {

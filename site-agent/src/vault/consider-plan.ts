@@ -7,6 +7,8 @@ import { thumbprint } from '@wardround/protocol/keys';
 import { unsupported } from '@wardround/protocol/plan/support';
 import { leastContributorsOf } from '@wardround/protocol/plan/strategy-problems';
 import { quorum } from '@wardround/protocol/quorum';
+import { boundingStages } from '@wardround/protocol/schedule';
+import { taskOfStage } from '@wardround/learning/rounds/round-task';
 import { requireSupportedLearning } from '@wardround/learning/supported';
 
 type Plan = Verified<'StudyPlan'>;
@@ -122,6 +124,8 @@ function requireSupported({ value }: Plan, { named }: PlanContext): void {
   if (named.log.mode !== 'unwitnessed') throw unsupportedField('log.mode', named.log.mode);
   try {
     requireSupportedLearning(value);
+    // The layout of every sort of round: that its sums fit is proven here, before anybody is asked.
+    for (const stage of boundingStages(value)) taskOfStage(value, stage);
   } catch (cause) {
     const where = cause instanceof WardroundError ? cause.where : undefined;
     throw unsupportedField(where ?? 'model', '', cause);
