@@ -49,6 +49,7 @@ describe('site.yaml', () => {
     ['a proxy that is none', { ...config, proxy: 'socks5://x' }, 'proxy', 'expected null'],
     ['an unnamed isolation', { ...config, vaultIsolation: 'none' }, 'vaultIsolation', 'vaultNotIsolated'],
     ['a policy elsewhere', { ...config, policy: '/etc/policy.yaml' }, 'policy', 'policy.yaml'],
+    ['a backend that nobody knows', { ...config, backend: 'tensorflow' }, 'backend', 'tfjs-node'],
     ['a relative source', { ...config, source: { kind: 'csv', path: 'a.csv' } }, 'source.path', 'absolute'],
     ['a source with a typo', { ...config, source: { kind: 'cvs', path: '/a' } }, 'source.kind', ''],
     [
@@ -66,6 +67,10 @@ describe('site.yaml', () => {
         message: expect.stringContaining(said),
       }),
     );
+  });
+
+  it.each(['wasm', 'cpu', 'tfjs-node', 'tfjs-node-gpu'])('may name the backend %s', (backend) => {
+    expect(parseSiteConfig(stringify({ ...config, backend }), 'site.yaml')).toEqual({ ...config, backend });
   });
 
   it('names every mistake at once', () => {

@@ -119,7 +119,7 @@ describe('the probe itself', () => {
   });
 
   it('still finds the network, path sockets and the other files where only Node is in its way', async () => {
-    const { report: tried } = await report(launchVault(paths, 'vaultNotIsolated', probe));
+    const { report: tried } = await report(launchVault(paths, { vaultIsolation: 'vaultNotIsolated' }, probe));
     expect(managed(tried)).toEqual(expect.arrayContaining(['tcp', 'udp', 'abstractSocket', 'databaseBesideKeys']));
     expect(managed(tried)).not.toEqual(
       expect.arrayContaining(['childProcess', 'worker', 'readApprovalKey', 'writeBesideKeys', 'readOutside']),
@@ -134,7 +134,7 @@ const innerLoopback = ['udp', 'interfaces'];
 describe.each(working)('the shipped vault under %s, from inside', (isolation) => {
   /** The wrapper's words as shipped, with another program where node would stand. */
   function instead(...program: readonly string[]): Launch {
-    const launch = launchVault(paths, isolation, probe);
+    const launch = launchVault(paths, { vaultIsolation: isolation }, probe);
     const node = launch.args.indexOf(process.execPath, launch.args.lastIndexOf('--'));
     expect(node).toBeGreaterThan(0);
     return { ...launch, args: [...launch.args.slice(0, node), ...program] };
@@ -142,7 +142,7 @@ describe.each(working)('the shipped vault under %s, from inside', (isolation) =>
 
   it('gets out by no way, and can work in its own directory', async () => {
     heard.length = 0;
-    const { report: tried, allowed } = await report(launchVault(paths, isolation, probe));
+    const { report: tried, allowed } = await report(launchVault(paths, { vaultIsolation: isolation }, probe));
     const allowance = isolation === 'bubblewrap' ? innerLoopback : [];
     expect(managed(tried).filter((name) => !allowance.includes(name))).toEqual([]);
     expect(heard).toEqual([]);
@@ -195,12 +195,25 @@ describe('the courier', () => {
     expect(stderr).toContain('ERR_ACCESS_DENIED');
   });
 
+  it.each([
+    [undefined, false],
+    ['wasm', false],
+    ['cpu', false],
+    ['tfjs-node', true],
+    ['tfjs-node-gpu', true],
+  ] as const)('with the backend %s: may the vault load machine code? %s', (backend, may) => {
+    const settings = backend === undefined ? {} : { backend };
+    const { args } = launchVault(paths, { vaultIsolation: 'vaultNotIsolated', ...settings });
+    expect(args.includes('--allow-addons')).toBe(may);
+    expect(launchCourier().args).not.toContain('--allow-addons');
+  });
+
   it('takes no settings of Node from the environment', () => {
     const before = process.env['NODE_OPTIONS'];
     process.env['NODE_OPTIONS'] = '--require=/tmp/evil.cjs';
     try {
       expect(Object.keys(launchCourier().env)).not.toContain('NODE_OPTIONS');
-      expect(Object.keys(launchVault(paths, 'networkNamespace').env)).not.toContain('NODE_OPTIONS');
+      expect(Object.keys(launchVault(paths, { vaultIsolation: 'networkNamespace' }).env)).not.toContain('NODE_OPTIONS');
     } finally {
       if (before === undefined) delete process.env['NODE_OPTIONS'];
       else process.env['NODE_OPTIONS'] = before;

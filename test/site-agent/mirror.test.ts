@@ -112,7 +112,9 @@ describe('a site’s own mirror', () => {
     const named = withSettings(paths, { collateral: '../collateral' });
     expect(named.collateral).toBe('/srv/wardround/collateral');
     const flags = (from: typeof paths): readonly string[] =>
-      launchVault(from, 'vaultNotIsolated').args.filter((arg) => arg.includes('/srv/wardround/collateral'));
+      launchVault(from, { vaultIsolation: 'vaultNotIsolated' }).args.filter((arg) =>
+        arg.includes('/srv/wardround/collateral'),
+      );
     expect(flags(named)).toEqual(['--allow-fs-read=/srv/wardround/collateral']);
     expect(flags(withSettings(paths, {}))).toEqual([]);
   });

@@ -27,7 +27,11 @@ afterEach(async () => {
 describe.each(tried.filter(({ works }) => works))('under $isolation', ({ isolation }) => {
   // SQLite sorts more than its cache of 2 MB in a temporary file. A vault in a study of some sixty rounds could not start again.
   it('reads eight megabytes of one study’s records after a restart, in order', async () => {
-    const launch = launchVault(paths, isolation, join(import.meta.dirname, 'probes/long-memory.ts'));
+    const launch = launchVault(
+      paths,
+      { vaultIsolation: isolation },
+      join(import.meta.dirname, 'probes/long-memory.ts'),
+    );
     const { stdout } = await promisify(execFile)(launch.command, [...launch.args], { env: launch.env });
     expect(JSON.parse(stdout)).toEqual({ kept: 128, read: 128, inOrder: true });
   });

@@ -3,6 +3,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type BackendName, isNativeBackend } from '@wardround/learning/tfjs/backend-name';
 import { UNVERIFIED_kindOf } from '@wardround/protocol/documents/signed';
 import { serveVault } from '../../site-agent/src/channel/courier-link.ts';
 import { vaultHeaderSchema } from '../../site-agent/src/channel/frames.ts';
@@ -14,6 +15,7 @@ import { writeKeyFile } from '../../site-agent/src/keys/key-file.ts';
 import { approveStudy } from '../../site-agent/src/person/approve-study.ts';
 import { VaultFiles } from '../../site-agent/src/vault/files.ts';
 import { probeNetwork } from '../../site-agent/src/vault/network-probe.ts';
+import { testBackend } from '../learning/test-backend.ts';
 import { VaultWorld, weaknesses } from './vault-world.ts';
 
 let isolation: VaultIsolation = 'vaultNotIsolated';
@@ -33,7 +35,8 @@ afterEach(async () => {
   await world.dispose();
 });
 
-async function writeSite(how: VaultIsolation): Promise<void> {
+/** The backend is named, as a hospital may: what does not start is then said at once. */
+async function writeSite(how: VaultIsolation, backend: BackendName = testBackend): Promise<void> {
   const { paths, own, policy } = world;
   const config = {
     wardround: 'site/v1',
@@ -44,6 +47,7 @@ async function writeSite(how: VaultIsolation): Promise<void> {
     vaultIsolation: how,
     source: { kind: 'syntheticHeartDisease', hospital: 'cleveland', seed: 1 },
     policy: 'policy.yaml',
+    backend,
     population: 'site',
   };
   await writeFile(paths.config, JSON.stringify(config));
@@ -57,8 +61,8 @@ interface Running {
   readonly stderr: () => string;
 }
 
-function launch(how: VaultIsolation): Running {
-  const { command, args, env } = launchVault(world.paths, how);
+function launch(how: VaultIsolation, backend: BackendName = testBackend): Running {
+  const { command, args, env } = launchVault(world.paths, { vaultIsolation: how, backend });
   const child = spawn(command, [...args], { env: { ...env } });
   children.push(child);
   let stderr = '';
@@ -123,6 +127,9 @@ describe('the vault process', () => {
       roundsContributed: 1,
     });
     expect(second.stderr()).not.toContain('"x"');
+    expect(second.stderr()).toContain(
+      `"event":"backend","detail":"${isNativeBackend(testBackend) ? '' : 'tfjs-'}${testBackend} `,
+    );
   }, 60_000);
 
   it('says why it does not start where it can reach a network', async (test) => {
@@ -137,6 +144,17 @@ describe('the vault process', () => {
     await once(running.child, 'exit');
     expect(running.child.exitCode).toBe(78);
     expect(running.stderr()).toContain('"code":"vault-not-isolated"');
+  });
+
+  it('ends, and trains on nothing else, where the backend of its settings does not start', async () => {
+    world = await VaultWorld.create();
+    // Installed or not: there is no GPU here, or Node may not load machine code.
+    await writeSite(isolation, 'tfjs-node-gpu');
+    const running = launch(isolation, 'cpu');
+    await once(running.child, 'exit');
+    expect(running.child.exitCode).toBe(78);
+    expect(running.stderr()).toContain('"code":"backend-unavailable"');
+    expect(running.stderr()).not.toContain('"event":"ready"');
   });
 
   it('does not start twice', async () => {

@@ -63,7 +63,7 @@ async function runAgent({
   const { paths, config } = site;
   let announced = false;
   await supervise({
-    launches: { vault: launchVault(withSettings(paths, config), config.vaultIsolation), courier: launchCourier() },
+    launches: { vault: launchVault(withSettings(paths, config), config), courier: launchCourier() },
     signal: around.signal,
     graceMilliseconds: 5000,
     onLine: (role, line) => log.line(role, line),

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseDocument } from 'yaml';
 import * as z from 'zod';
+import { backendNames } from '@wardround/learning/tfjs/backend-name';
 import { nameSchema, textSchema } from '@wardround/protocol/documents/primitives';
 import { WardroundError } from '@wardround/protocol/errors';
 import { describeMistakes, mistakesOf } from './issues.ts';
@@ -36,6 +37,8 @@ export const siteConfigSchema = z.strictObject({
   policy: z.literal('policy.yaml', { error: 'expected policy.yaml, beside site.yaml' }),
   /** A directory that `wardround collateral` keeps, from here or absolute. Left out: what comes with the evidence is all there is. */
   collateral: z.string().min(1).max(4096).optional(),
+  /** What computes when this site trains. Left out: wasm. A native one must have been installed beside wardround; it is never replaced. */
+  backend: z.enum(backendNames).optional(),
   population: z.literal('site', { error: 'expected site: the privacy budget belongs to all patients of the site' }),
 });
 export type SiteConfig = z.infer<typeof siteConfigSchema>;

@@ -1,5 +1,6 @@
 // The exact command lines of the vault, the courier and the importer. The tests start their probes through these same functions.
-import type { VaultIsolation } from '../config/site-config.ts';
+import { isNativeBackend } from '@wardround/learning/tfjs/backend-name';
+import type { SiteConfig, VaultIsolation } from '../config/site-config.ts';
 import type { SitePaths } from '../config/site-paths.ts';
 import { confined, type View } from './confinement.ts';
 import { nodeFlags } from './node-permissions.ts';
@@ -18,8 +19,11 @@ const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** In both spellings; they count where site.yaml names no proxy. */
 const proxyVariables = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'].flatMap((name) => [name, name.toLowerCase()]);
 
+/** Of the settings what decides how the vault is started. */
+export type VaultSettings = Pick<SiteConfig, 'vaultIsolation' | 'backend'>;
+
 /** @param script what runs instead of the vault: the tests' probe */
-export function launchVault(paths: SitePaths, isolation: VaultIsolation, script: string = vaultMain): Launch {
+export function launchVault(paths: SitePaths, settings: VaultSettings, script: string = vaultMain): Launch {
   const readable = [
     ...vaultCode,
     ...(script === vaultMain ? [] : [script]),
@@ -29,8 +33,9 @@ export function launchVault(paths: SitePaths, isolation: VaultIsolation, script:
     paths.witnessKey,
     ...(paths.collateral === null ? [] : [paths.collateral]),
   ];
-  return launchConfined(isolation, {
+  return launchConfined(settings.vaultIsolation, {
     view: { mountPoint: paths.jail, readable, writable: [paths.vault] },
+    addons: settings.backend !== undefined && isNativeBackend(settings.backend),
     script,
     args: [paths.directory],
   });
@@ -61,14 +66,18 @@ export function launchImporter(
     readable: [...importerCode, script, ...sources],
     writable: [paths.snapshots],
   };
-  return launchConfined(isolation, { view, script, args: [] });
+  return launchConfined(isolation, { view, addons: false, script, args: [] });
 }
 
-function launchConfined(
-  isolation: VaultIsolation,
-  { view, script, args }: { readonly view: View; readonly script: string; readonly args: readonly string[] },
-): Launch {
-  const node = [process.execPath, ...nodeFlags(view), script, ...args];
+interface ConfinedProgram {
+  readonly view: View;
+  readonly addons: boolean;
+  readonly script: string;
+  readonly args: readonly string[];
+}
+
+function launchConfined(isolation: VaultIsolation, { view, addons, script, args }: ConfinedProgram): Launch {
+  const node = [process.execPath, ...nodeFlags({ ...view, addons }), script, ...args];
   const shown = { ...view, readable: [process.execPath, ...view.readable] };
   const [command = process.execPath, ...rest] = confined(isolation, shown, node);
   return { command, args: rest, env: { PATH: usualPath, ...inherited(['PATH', 'XDG_RUNTIME_DIR']) } };

@@ -32,7 +32,7 @@ export async function probeIsolation(isolation: VaultIsolation): Promise<ProbeRe
     const paths = sitePaths(directory);
     await mkdir(paths.jail);
     await mkdir(paths.vault);
-    const launch = launchVault(paths, isolation, probeScript);
+    const launch = launchVault(paths, { vaultIsolation: isolation }, probeScript);
     // The vault's own argument is its directory; the probe's are the ports that would hear it.
     const args = [...launch.args.slice(0, -1), String(targets.tcpPort), String(targets.udpPort)];
     const report = reportSchema.parse(JSON.parse(await output({ ...launch, args })));

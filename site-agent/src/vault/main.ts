@@ -3,6 +3,7 @@ import { Console } from 'node:console';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setInterval } from 'node:timers';
+import { defaultBackend } from '@wardround/learning/tfjs/backend-name';
 import { copyBytes } from '@wardround/protocol/bytes';
 import type { Weakness } from '@wardround/protocol/documents/consent';
 import { sign } from '@wardround/protocol/documents/signed';
@@ -140,7 +141,7 @@ async function openPorts({
     files: new VaultFiles(paths),
     inbox: new Inbox(paths),
     ledger: await LedgerFile.open(join(paths.vault, 'ledger.jsonl'), state),
-    learner: new TfjsLearner('wasm'),
+    learner: await chosenLearner(config),
     ...openDoors(relay),
     policy: async () => (await readPolicyFile(paths.policy)).policy,
     mirror: async (policy, at) =>
@@ -153,6 +154,13 @@ async function openPorts({
     log,
     writeStatus: async (status) => await writeDurably(paths.status, `${JSON.stringify(status, null, 2)}\n`),
   };
+}
+
+/** A backend that the settings name is started now: one that does not start is said before any round waits for it. @throws WardroundError `backend-unavailable` */
+async function chosenLearner({ backend }: SiteConfig): Promise<TfjsLearner> {
+  const learner = new TfjsLearner(backend ?? defaultBackend);
+  if (backend !== undefined) log({ level: 'info', event: 'backend', detail: await learner.describe() });
+  return learner;
 }
 
 /** What this site itself is weak in, whatever the plan. */
@@ -191,7 +199,7 @@ async function prove(
 
 /** What starting again does not mend: the supervisor then stops, by this exit code (sysexits' EX_CONFIG). */
 const needsAPerson =
-  /^(?:usage|config|policy|key-file|key-invalid|site-locked|ledger|federation-file|vault-not-isolated)/;
+  /^(?:usage|config|policy|backend-unavailable|key-file|key-invalid|site-locked|ledger|federation-file|vault-not-isolated)/;
 
 const [directory] = process.argv.slice(2);
 try {

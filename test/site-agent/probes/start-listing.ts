@@ -7,7 +7,7 @@ import { startProcess } from '../../../site-agent/src/isolation/start-process.ts
 import { strayDescriptors } from '../../../site-agent/src/isolation/stray-descriptors.ts';
 
 const [directory = '', isolation = ''] = process.argv.slice(2);
-const launch = launchVault(sitePaths(directory), vaultIsolationSchema.parse(isolation));
+const launch = launchVault(sitePaths(directory), { vaultIsolation: vaultIsolationSchema.parse(isolation) });
 const node = launch.args.indexOf(process.execPath, launch.args.lastIndexOf('--'));
 const before = strayDescriptors();
 const child = startProcess({ ...launch, args: [...launch.args.slice(0, node), '/bin/ls', '/proc/self/fd'] });
