@@ -1,8 +1,8 @@
 // The federated model beside what a site would have had alone, and beside one trained on everybody's rows in one place.
-import { type SimulatedSite, simulateStudy } from '@wardround/learning/simulation/simulate-study';
+import type { SimulatedSite } from '@wardround/learning/simulation/simulate-study';
+import { studyOfOne } from '@wardround/learning/simulation/study-of-one';
 import type { Rows, SiteRows } from '@wardround/learning/rounds/site-rows';
 import { standardised } from '@wardround/learning/statistics/standardise';
-import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
 import type { SimulationJob } from './run-simulation.ts';
 import { type Score, scorePooled, scoreSite, type Trained } from './score.ts';
 
@@ -56,46 +56,27 @@ export async function compareModels(
 }
 
 /** All rows in one place. What a site standardises by its own rows is standardised before, as the federation sees it. */
-async function trainPooled(job: SimulationJob): Promise<Trained | null> {
+async function trainPooled(job: SimulationJob): Promise<Trained> {
   const { plan } = job;
   if (plan.cohort.standardise !== 'perSite') return await trainAlone(job, pooledSite(job.sites));
   const sites = job.sites.map((site) => ({ ...site, data: standardised(plan, [], site.data) }));
   const standing = { ...plan, cohort: { ...plan.cohort, standardise: 'none' } } as const;
-  return await trainAlone({ ...job, plan: standing }, pooledSite(sites));
+  return { ...(await trainAlone({ ...job, plan: standing }, pooledSite(sites))), plan };
 }
 
-/** The same plan with one site: as many rounds and steps, its own standardisation and statistics, no strategy between sites. */
-async function trainAlone(job: SimulationJob, site: SimulatedSite): Promise<Trained | null> {
-  job.onBaseline(site.name);
-  const plan = alone(job.plan, site.name);
-  const { backend, initialModel } = job;
-  let trained: Trained | null = null;
-  for await (const { checkpoint, kept } of simulateStudy({
+async function trainAlone(
+  { backend, plan, initialModel, onBaseline }: SimulationJob,
+  site: SimulatedSite,
+): Promise<Trained> {
+  onBaseline(site.name);
+  const alone = await studyOfOne({
     backend,
     plan,
-    sites: [site],
+    site: site.name,
+    data: site.data,
     ...(initialModel === null ? {} : { initialModel }),
-  }))
-    trained = { checkpoint, kept };
-  return trained;
-}
-
-function alone(plan: StudyPlan, name: string): StudyPlan {
-  const sums = plan.training.method === 'newton' || plan.model.kind === 'gradientBoostedTrees';
-  return {
-    ...plan,
-    strategy: sums ? plan.strategy : { name: 'fedAvg' },
-    // Trees ask at their quantiles.
-    statistics: plan.model.kind === 'gradientBoostedTrees' ? plan.statistics : [],
-    // Nobody else is shown its statistics.
-    evaluation: { ...plan.evaluation, metrics: [], everyRounds: 0, minimumCell: 1 },
-    sites: {
-      ...plan.sites,
-      minimum: 1,
-      maxShare: '1',
-      roster: [{ name, agent: plan.federation }],
-    },
-  };
+  });
+  return { ...alone, kept: new Map() };
 }
 
 /** All rows in one place, one site after the other. */

@@ -62,7 +62,7 @@ export async function runSimulation(job: SimulationJob): Promise<SimulationResul
     federationOf(job),
   )) {
     for (const name of contributors) contributed.set(name, (contributed.get(name) ?? 0) + 1);
-    trained = { checkpoint, kept };
+    trained = { plan, checkpoint, kept };
     const trains = stage.task === 'update' || stage.task === 'newton';
     const report: RoundReport = {
       round,

@@ -12,8 +12,9 @@ import type { Tensor } from '@wardround/protocol/safetensors';
 
 export type Score = OwnResult;
 
-/** A model with the state that standardises its inputs, and what each site keeps for itself. */
+/** A model with the plan and state that standardise its inputs, and what each site keeps for itself. */
 export interface Trained {
+  readonly plan: StudyPlan;
   readonly checkpoint: Checkpoint;
   readonly kept: ReadonlyMap<string, readonly Tensor[]>;
 }
@@ -62,7 +63,7 @@ function answersEverywhere({ sites, ...scorer }: Omit<Everywhere, 'trained'>, tr
   };
 }
 
-function answersAt({ backend, plan }: Scorer, site: SimulatedSite, { checkpoint, kept }: Trained): Answers {
+function answersAt({ backend }: Scorer, site: SimulatedSite, { plan, checkpoint, kept }: Trained): Answers {
   const { data } = prepared({ plan, data: site.data, state: checkpoint.state });
   const model = withPersonal(checkpoint.model, kept.get(site.name) ?? [], plan);
   const { labels, events } = data.test;

@@ -3,7 +3,6 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeCheckpoint } from '@wardround/learning/checkpoint';
 import { initialModel } from '@wardround/learning/initial-model';
 import { type Backend, startBackend } from '@wardround/learning/tfjs/backend';
-import { trainLocalBaseline } from '@wardround/learning/tfjs/local-baseline';
 import { type TrainingJob, type TrainingRows, trainLocally } from '@wardround/learning/tfjs/train';
 import type { Tensor } from '@wardround/protocol/safetensors';
 import { cohortOf, mlpModel, planOf, sgd, unsupportedModels } from '../plans.ts';
@@ -220,13 +219,6 @@ describe('a round of the plan’s own batches', () => {
     await trainLocally(own({ plan: planOf({ training: { ...sgd, steps: 200 } }) }));
     clearInterval(ticker);
     expect(ticks).toBeGreaterThan(0);
-  });
-
-  it('is what the baseline repeats, alone', async () => {
-    const model = await trainLocalBaseline({ backend, plan: { ...plan, rounds: 2 }, data, site: 'va' });
-    const first = await trainLocally(own({ model: initialModel(plan) }));
-    const second = await trainLocally(own({ model: first.model, round: 2 }));
-    expect(model).toEqual(second.model);
   });
 });
 
