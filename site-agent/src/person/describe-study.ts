@@ -6,6 +6,7 @@ import { policyWeaknesses } from '@wardround/attestation/policy/weaknesses';
 import { type PopulationBudget, readLedger, reservedOf } from '@wardround/privacy/ledger';
 import type { Weakness } from '@wardround/protocol/documents/consent';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
+import { beginsWithStatistics } from '@wardround/protocol/schedule';
 import type { VaultIsolation } from '../config/site-config.ts';
 import type { SitePaths } from '../config/site-paths.ts';
 import type { SnapshotChoice } from '../vault/files.ts';
@@ -83,16 +84,31 @@ function linesOf(facts: Omit<StudyDescription, 'lines'>, { federation }: ReadStu
     snapshot === null
       ? 'here         not read yet: approving freezes a snapshot and checks it'
       : `here         ${snapshot.rows} patients fulfil it (${snapshot.trainingRows} train, ${snapshot.events} events); ${snapshot.provenance} data`,
-    `model        ${plan.model.kind}, ${plan.strategy.name}, ${plan.rounds} rounds`,
+    `model        ${plan.model.kind}, ${plan.strategy.name}, ${plan.rounds} rounds of training`,
     `with         ${sites.roster.map(({ name }) => name).join(', ')}; at least ${sites.minimum} in every sum (${federation.colludingSites} may collude)`,
     `weight       ${plan.weighting === 'equal' ? 'all sites alike' : 'by the number of patients that train, which the others learn'}; no site more than ${sites.maxShare}`,
-    `leaves       updates of the model, sealed to an enclave that this site verifies each time; no patient's row`,
+    `leaves       updates and sums, sealed to an enclave that this site verifies each time; no patient's row`,
+    `everybody    ${releasedInWords(plan)}`,
     `privacy      ${privacyInWords(plan)}`,
     `so far       ${reserved.unboundedStudies} studies of "${reserved.population}" without a bound, ${reserved.boundedStudies} with ε = ${reserved.epsilon} in all`,
     `result to    ${release.to.map(({ name }) => name).join(', ')}, when people of ${release.whenSitesAgree} sites agree; every site holds every model anyway`,
     ...weaknesses.map((weakness) => `WEAKNESS     ${weakness}: ${weaknessMeanings[weakness]}`),
     ...policyNotes.map((note) => `POLICY       ${note}`),
   ];
+}
+
+/** What rounds of statistics and evaluation publish: in the clear, on the coordinator's board. */
+export function releasedInWords(plan: StudyPlan): string {
+  const { metrics, everyRounds, minimumCell } = plan.evaluation;
+  const statistics = plan.statistics.length === 0 ? 'numbers of patients' : plan.statistics.join(', ');
+  const told = [
+    ...(beginsWithStatistics(plan) ? [`${statistics} before training`] : []),
+    ...(metrics.length === 0
+      ? []
+      : [`${metrics.join(', ')} ${everyRounds > 0 ? `after every ${everyRounds} rounds and ` : ''}at the end`]),
+  ];
+  if (told.length === 0) return 'sees no figure of patients';
+  return `sees figures of all contributors together, no cell below ${minimumCell} patients: ${told.join('; ')}`;
 }
 
 function privacyInWords({ privacy }: StudyPlan): string {
