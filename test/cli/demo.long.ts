@@ -40,7 +40,7 @@ describe('wardround demo', () => {
     expect(status, stderr).toBe(0);
     const result: unknown = JSON.parse(stdout);
     // Three of training, and the evaluation at the end.
-    expect(result).toMatchObject({ data: 'synthetic', rounds: 3, receiptsVerified: 4 });
+    expect(result).toMatchObject({ data: 'synthetic', rounds: 3, receiptsVerified: 3, resultReceiptsVerified: 1 });
     expect(result).toMatchObject({
       pooled: ['accuracy', 'auroc'].map((metric) => ({
         metric,

@@ -144,7 +144,7 @@ function resultText(result: DemoResult): string {
     ...onesidedNote(result),
     ...pooledNote(result),
     '',
-    `${result.receiptsVerified} receipts verified offline. What the attacks got:`,
+    `${result.receiptsVerified + result.resultReceiptsVerified} receipts verified offline. What the attacks got:`,
     ...result.attacks.map(
       ({ attack, got, refused }) => `  ${refused ? '✔ refused ' : '✘ NOT REFUSED '} ${attack}: ${got}`,
     ),

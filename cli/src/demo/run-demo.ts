@@ -21,7 +21,9 @@ export interface DemoResult {
   readonly sites: readonly SiteRow[];
   /** Of all hospitals' test patients together, as the last round released it. */
   readonly pooled: readonly PooledMetric[];
+  /** Of training rounds; those of statistics and evaluation are counted apart. */
   readonly receiptsVerified: number;
+  readonly resultReceiptsVerified: number;
   readonly attacks: readonly AttackResult[];
   readonly seconds: number;
   readonly directory: string;
@@ -50,7 +52,8 @@ export async function runDemo(stage: Stage, { real, rounds, seed, signal }: Demo
   const ran = await runStudy(stage, founded, { rounds, seed, signal });
   const document = await stage.crew.run(['study', 'status', ran.study, '--dir', 'researcher']);
   const sites = await siteRows(stage, { study: ran.study, document }, signal);
-  const receiptsVerified = await audit(stage, ran);
+  const receipts = await audit(stage, ran);
+  const resultReceiptsVerified = answer(withResults, document).results.length;
   const attacks = await tryAttacks(stage, founded, ran);
   const seconds = Number(story.seconds().toFixed(1));
   return {
@@ -58,7 +61,8 @@ export async function runDemo(stage: Stage, { real, rounds, seed, signal }: Demo
     rounds,
     sites,
     pooled: pooledMetrics(document),
-    receiptsVerified,
+    receiptsVerified: receipts - resultReceiptsVerified,
+    resultReceiptsVerified,
     attacks,
     seconds,
     directory,
