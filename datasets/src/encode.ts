@@ -67,7 +67,8 @@ export function encodeSiteRows(checked: CheckedCohort): EncodedSite {
 }
 
 /**
- * The same, standardised by the training rows' own statistics where the plan says `perSite`.
+ * The same, standardised by the training rows' own statistics where the plan says `perSite`. Pictures stay bytes: `perImage` is done to
+ * each batch where it is used.
  *
  * @throws WardroundError as {@link encodeSiteRows}, and `standardise-unsupported` for `federated`
  */
@@ -83,11 +84,16 @@ export function encodeCohort(checked: CheckedCohort): EncodedCohort {
 }
 
 function requireStandardise({ standardise: method, source }: Cohort): 'perSite' | 'none' {
-  if (source === 'images' && method !== 'none') {
-    throw new WardroundError('standardise-unsupported', 'pictures are not standardised: every byte is 0 to 1', {
-      expected: 'none',
-      got: method,
-    });
+  if (method === 'perImage' && source === 'images') return 'none';
+  if (method === 'perImage' || (source === 'images' && method !== 'none')) {
+    throw new WardroundError(
+      'standardise-unsupported',
+      'a picture is standardised by itself or not, and nothing else is',
+      {
+        expected: source === 'images' ? 'perImage or none' : 'perSite or none',
+        got: method,
+      },
+    );
   }
   if (method === 'federated') {
     throw new WardroundError('standardise-unsupported', 'the statistics of all sites are not known here', {

@@ -26,15 +26,17 @@ export function requireSupportedLearning(plan: StudyPlan): void {
   requireSupportedFormats(plan.release.formats, plan.model.kind);
 }
 
-/** Pictures are a CNN's, each byte as 0 to 1; what another model would make of thousands of pixels, nobody asked for yet. */
+/** Pictures are a CNN's, each byte as 0 to 1 or each picture by itself; what another model would make of thousands of pixels, nobody asked for yet. */
 function requireImages({ cohort, model }: StudyPlan): void {
   if (model.kind === 'cnn') layersOf({ cohort, model });
   const pictures = cohort.features.filter(({ type }) => type === 'image').length;
   const fits = cohort.source === 'images' ? pictures === 1 && cohort.features.length === 1 : pictures === 0;
   if (!fits) throw unsupportedCohort('cohort-unsupported', 'cohort.features');
-  if (cohort.source !== 'images') return;
-  if (model.kind !== 'cnn') throw unsupportedCohort('cohort-unsupported', 'cohort.source');
-  if (cohort.standardise !== 'none') throw unsupportedCohort('standardise-unsupported', 'cohort.standardise');
+  if (cohort.source === 'images' && model.kind !== 'cnn')
+    throw unsupportedCohort('cohort-unsupported', 'cohort.source');
+  const standards: readonly string[] =
+    cohort.source === 'images' ? ['none', 'perImage'] : ['none', 'perSite', 'federated'];
+  if (!standards.includes(cohort.standardise)) throw unsupportedCohort('standardise-unsupported', 'cohort.standardise');
 }
 
 /** What local steps are taken by. @throws WardroundError `training-unsupported`, also for class weights that are not filled in (`prepared`) */

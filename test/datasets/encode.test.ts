@@ -72,6 +72,7 @@ describe('encodeCohort', () => {
 
   it.each([
     ['federated standardisation', { standardise: 'federated' }, 'standardise-unsupported'],
+    ['a row as a picture', { standardise: 'perImage' }, 'standardise-unsupported'],
     [
       'a split that leaves nothing to train on',
       { split: { method: 'fraction', testFraction: '1', seed: 1 } },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { requireSupportedLearning } from '@wardround/learning/supported';
 import type { StudyPlan } from '@wardround/protocol/documents/study-plan';
+import { cnnModel, imageCohort } from './images.ts';
 import { cohortOf, planOf, sgd, unsupportedModels } from './plans.ts';
 import { studyPlanOf } from './study-plan.ts';
 import { withCode } from './tensors.ts';
@@ -22,6 +23,16 @@ const wrong: readonly (readonly [string, Partial<StudyPlan>, string])[] = [
   ],
   ['images', { cohort: { ...cohortOf(['a']), source: 'images' } }, 'cohort-unsupported'],
   [
+    'columns of a table as if they were a picture',
+    { cohort: { ...cohortOf(['a']), standardise: 'perImage' } },
+    'standardise-unsupported',
+  ],
+  [
+    'pictures by each site’s pixels',
+    { cohort: { ...imageCohort(cnnModel), standardise: 'perSite' }, model: cnnModel },
+    'standardise-unsupported',
+  ],
+  [
     'the masked ring',
     { encoding: { ...encoding, update: { ...encoding.update, ring: 'z2pow64' } } },
     'update-ring-unsupported',
@@ -36,6 +47,7 @@ describe('requireSupportedLearning', () => {
   it.each<[string, Partial<StudyPlan>]>([
     ['federated class weights', { training: { ...sgd, classWeights: { method: 'federated' } } }],
     ['federated standardisation', { cohort: { ...cohortOf(['a']), standardise: 'federated' } }],
+    ['pictures, each by itself', { cohort: { ...imageCohort(cnnModel), standardise: 'perImage' }, model: cnnModel }],
     [
       'early stopping',
       { training: { ...sgd, earlyStopping: { method: 'pooledLoss', patience: 2, minimumImprovement: '0' } } },

@@ -7,14 +7,20 @@ import { auroc } from '@wardround/learning/metrics';
 import { type Backend, startBackend } from '@wardround/learning/tfjs/backend';
 import { predict } from '@wardround/learning/tfjs/predict';
 import { type TrainingRows, trainLocally } from '@wardround/learning/tfjs/train';
-import { cnnPlan } from './images.ts';
+import { cnnPlan, imageCohort } from './images.ts';
 import { sgd } from './plans.ts';
 import { hasShared, sharedPath } from './shared-data.ts';
 import { testBackend } from './test-backend.ts';
 
 const image = { height: 28, width: 28, channels: 1 };
 const optimizer = { name: 'adam', learningRate: '0.004', beta1: '0.9', beta2: '0.999', epsilon: '0.00000001' } as const;
-const plan = cnnPlan({ image, filters: [4, 8] }, { training: { ...sgd, optimizer, batchSize: 16, steps: 12 } });
+const plan = cnnPlan(
+  { image, filters: [4, 8] },
+  {
+    cohort: { ...imageCohort({ image }), standardise: 'perImage' },
+    training: { ...sgd, optimizer, batchSize: 16, steps: 12 },
+  },
+);
 
 describe.skipIf(!hasShared('pneumonia-mnist', 'train_images.u8'))('pneumonia-mnist', () => {
   let backend: Backend;

@@ -45,6 +45,10 @@ export function limits(plan: LimitedPlan, evaluation: Evaluation | undefined): r
       'Inputs were standardised by the means and deviations of all hospitals together: a row needs those, and not its own hospital’s.',
     ],
     [
+      cohort.standardise === 'perImage',
+      'Each picture was standardised by its own mean and deviation: what only its brightness or contrast shows, the model does not see.',
+    ],
+    [
       dropsRows(plan),
       'Rows with missing values were left out, here and there: who has complete data differs between hospitals, and so may the patients that remain.',
     ],

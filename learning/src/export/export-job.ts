@@ -25,6 +25,8 @@ export interface ModelOrigin {
   readonly receipt: string;
 }
 
+type Standardisation = ModelPlan['cohort']['standardise'];
+
 /** What the model's one number for a row is. */
 export type OutputMeaning = 'probability' | 'number' | 'relativeHazard';
 
@@ -35,18 +37,21 @@ export function outputMeaning({ model, cohort }: ModelPlan): OutputMeaning {
 
 /**
  * The metadata that all formats share; values are text. `inputsAre` says what a row must be: `asInTheContract` (numbers in its units, codes
- * as 0 or 1), or `standardised`, by `standardise`: by `mean` and `scale` where they are given, by the row's own hospital's otherwise.
+ * as 0 or 1, pixels as 0 to 1), or `standardised`, by `standardise`: by `mean` and `scale` where they are given, a picture by its own
+ * (`perImage`), any other row by its hospital's.
  *
- * @param scalesItself whether the format's model standardises its rows where it can
+ * @param within what the format's model does to its rows by itself, where it can
  * @throws WardroundError `export-scaling` where the scaling is not of the plan's columns
  */
 export function provenance(
   job: ExportJob,
-  { scalesItself }: { scalesItself: boolean },
+  { within }: { within: readonly Standardisation[] },
 ): Readonly<Record<string, string>> {
   const { plan, origin } = job;
   const scaling = scalingOf(job);
-  const isRaw = plan.cohort.standardise === 'none' || (scaling !== null && scalesItself);
+  const { standardise } = plan.cohort;
+  const isKnown = standardise === 'perImage' || scaling !== null;
+  const isRaw = standardise === 'none' || (isKnown && within.includes(standardise));
   const digests = origin === null ? {} : { study: origin.study, modelDigest: origin.model, receipt: origin.receipt };
   const scales =
     scaling === null ? {} : { mean: JSON.stringify([...scaling.mean]), scale: JSON.stringify([...scaling.scale]) };
@@ -55,7 +60,7 @@ export function provenance(
     model: plan.model.kind,
     inputs: JSON.stringify(inputNames(plan.cohort)),
     inputsAre: isRaw ? 'asInTheContract' : 'standardised',
-    standardise: plan.cohort.standardise,
+    standardise,
     label: JSON.stringify(plan.cohort.label),
     ...scales,
     ...digests,

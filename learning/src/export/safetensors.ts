@@ -17,7 +17,7 @@ export function safetensorsFiles(job: ExportJob): ReadonlyMap<string, Bytes> {
   const { plan } = job;
   const metadata = {
     format: 'wardround-model/v1',
-    ...provenance(job, { scalesItself: false }),
+    ...provenance(job, { within: [] }),
     activation: 'activation' in plan.model ? plan.model.activation : 'none',
     output: linearMeanings[outputMeaning(plan)],
   };

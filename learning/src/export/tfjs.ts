@@ -20,7 +20,7 @@ export function tfjsFiles(job: ExportJob): ReadonlyMap<string, Bytes> {
     format: 'layers-model',
     generatedBy: 'wardround',
     convertedBy: null,
-    userDefinedMetadata: provenance(job, { scalesItself: false }),
+    userDefinedMetadata: provenance(job, { within: ['perImage'] }),
     modelTopology: {
       keras_version: '2.15.0',
       backend: 'tensorflow',
@@ -52,11 +52,28 @@ interface KerasLayer {
 
 /** The first layer says how wide a row is. */
 function kerasLayers(plan: ModelPlan, layers: readonly TrainedLayer[]): readonly KerasLayer[] {
-  const all = [...imageLayers(plan), ...layers.flatMap((layer, i) => kerasLayer(plan, layers, { layer, i }))];
+  const all = [
+    ...pictureLayers(plan),
+    ...imageLayers(plan),
+    ...layers.flatMap((layer, i) => kerasLayer(plan, layers, { layer, i })),
+  ];
   return all.map(({ class_name, config }, i) => ({
     class_name,
     config: i === 0 ? { ...config, batch_input_shape: [null, inputCount(plan.cohort)] } : config,
   }));
+}
+
+/**
+ * Added to a picture's variance, where we bound its deviation from below: larger than what float32 leaves of the variance of one grey, so
+ * that such a picture is nearly zeros here too, and nothing beside the variance of any picture that shows something.
+ */
+const pictureEpsilon = 1e-10;
+
+/** Each row, before it is a picture, by its own mean and deviation. */
+function pictureLayers({ cohort }: ModelPlan): readonly KerasLayer[] {
+  if (cohort.standardise !== 'perImage') return [];
+  const config = { name: 'standardised', axis: -1, epsilon: pictureEpsilon, center: false, scale: false };
+  return [{ class_name: 'LayerNormalization', config }];
 }
 
 function imageLayers({ model }: ModelPlan): readonly KerasLayer[] {

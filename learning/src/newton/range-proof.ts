@@ -92,6 +92,10 @@ function columnBounds({ cohort, sites }: NewtonPlan, rows: number): { squares: n
       const squares = 2 * rows * sites.roster.length;
       return { squares, width: Math.sqrt(2 * squares) };
     }
+    case 'perImage':
+      throw new WardroundError('standardise-unsupported', 'exact steps are of columns, not of pictures', {
+        where: 'cohort.standardise',
+      });
     case 'none': {
       const ranges = cohort.features.map((feature) =>
         feature.type === 'number' ? { min: Number(feature.range.min), max: Number(feature.range.max) } : unit,

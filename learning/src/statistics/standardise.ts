@@ -19,21 +19,22 @@ const standardDeviationGuard = 1e-9;
 /**
  * Training and test rows standardised as the plan says, from rows as the data have them. One-hot columns are standardised like any other; a
  * constant column is only centred. `federated`: a column whose moments are suppressed (a code of too few patients) is left as it is. Trees
- * split where the numbers are: for them nothing is standardised.
+ * split where the numbers are: for them nothing is standardised. Pictures that are standardised one by one (`perImage`) stay bytes here: it
+ * is done to the few that a batch holds (tfjs/rows.ts).
  *
  * @param state of the round's base checkpoint
  * @throws WardroundError `statistics-missing` (`federated`, before its round), `statistics-data`, `tensors-mismatch`
  */
 export function standardised(plan: StudyPlan, state: readonly Tensor[], data: SiteRows): SiteRows {
-  if (plan.model.kind === 'gradientBoostedTrees' || plan.cohort.standardise === 'none') return data;
+  const { standardise } = plan.cohort;
+  if (plan.model.kind === 'gradientBoostedTrees' || standardise === 'none' || standardise === 'perImage') return data;
   const columns = inputCount(plan.cohort);
   if (
     data.train.features.length !== data.train.rows * columns ||
     data.test.features.length !== data.test.rows * columns
   )
     throw new WardroundError('statistics-data', 'the data do not fit the plan', { action: 'stop' });
-  const scales =
-    plan.cohort.standardise === 'federated' ? pooledScales(plan, state, columns) : ownScales(data.train, columns);
+  const scales = standardise === 'federated' ? pooledScales(plan, state, columns) : ownScales(data.train, columns);
   return { ...data, train: scaled(data.train, scales), test: scaled(data.test, scales) };
 }
 

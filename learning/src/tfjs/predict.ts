@@ -33,12 +33,13 @@ export function predict({ backend, plan, model, features }: PredictionJob): Floa
   const isBinary = taskOf(plan) === 'binary';
   const rows = features.length / inputs;
   const answers = new Float64Array(rows);
+  const source = { rows, features, standardise: plan.cohort.standardise };
   const rowsAtOnce = Math.max(1, Math.min(mostRowsAtOnce, Math.floor(valuesAtOnce / widestLayer(plan))));
   try {
     for (let start = 0; start < rows; start += rowsAtOnce) {
       const batch = Uint32Array.from({ length: Math.min(rowsAtOnce, rows - start) }, (_, i) => start + i);
       const values = tf.tidy(() => {
-        const outputs = forward(plan.model, parameters.layers, inputsOf(tf, { rows, features }, batch));
+        const outputs = forward(plan.model, parameters.layers, inputsOf(tf, source, batch));
         return valuesIn(isBinary ? outputs.sigmoid() : outputs);
       });
       answers.set(values, start);

@@ -1,21 +1,29 @@
 // The few rows that one step sees, as tensors: what the backend holds of a site's data is a batch, never the cohort.
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import type { Cohort } from '@wardround/protocol/documents/cohort';
 import type { Features } from '../rounds/site-rows.ts';
+import { standardisePictures } from '../statistics/per-image.ts';
 import type { Tf } from './backend.ts';
 import type { BatchOutcomes } from './cox-loss.ts';
 
 const largestByte = 255;
 
+/** All rows that batches are taken from. */
+export interface RowSource {
+  readonly features: Features;
+  readonly rows: number;
+  /** Of the plan's cohort: `perImage` is done here, to the batch alone; whatever else it names is done already. */
+  readonly standardise: Cohort['standardise'];
+}
+
 /** [rows of the batch, inputs] */
-export function inputsOf(
-  tf: Tf,
-  { features, rows }: { features: Features; rows: number },
-  batch: Uint32Array,
-): Tensor2D {
+export function inputsOf(tf: Tf, { features, rows, standardise }: RowSource, batch: Uint32Array): Tensor2D {
   const inputs = features.length / rows;
   const values = new Float32Array(batch.length * inputs);
   batch.forEach((row, i) => values.set(features.subarray(row * inputs, (row + 1) * inputs), i * inputs));
-  return tf.tensor2d(asSeen(values, features), [batch.length, inputs]);
+  const unit = features instanceof Uint8Array ? largestByte : 1;
+  const seen = standardise === 'perImage' ? standardisePictures(values, { size: inputs, unit }) : inUnits(values, unit);
+  return tf.tensor2d(seen, [batch.length, inputs]);
 }
 
 /** [rows of the batch] */
@@ -34,6 +42,6 @@ export function outcomesOf(
   };
 }
 
-function asSeen(values: Float32Array, source: Features): Float32Array {
-  return source instanceof Uint8Array ? values.map((value) => value / largestByte) : values;
+function inUnits(values: Float32Array, unit: number): Float32Array {
+  return unit === 1 ? values : values.map((value) => value / unit);
 }

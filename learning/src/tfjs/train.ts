@@ -105,7 +105,7 @@ async function runSteps(job: TrainingJob, training: GradientDescent, bench: Benc
   let steps = 0;
   for (const batch of job.batches ?? seededBatches(job, training)) {
     requireBatch(batch, job.data.rows);
-    total += step(bench, job.data, batch);
+    total += step(bench, job, batch);
     steps += 1;
     if (steps % stepsBetweenPauses === 0) await setImmediate();
   }
@@ -119,10 +119,10 @@ async function runSteps(job: TrainingJob, training: GradientDescent, bench: Benc
 }
 
 /** One optimiser step; the value of the objective before it. */
-function step({ objectiveParts, optimizer }: Bench, data: TrainingRows, batch: Uint32Array): number {
+function step({ objectiveParts, optimizer }: Bench, { plan, data }: TrainingJob, batch: Uint32Array): number {
   const { tf, model, parameters, task } = objectiveParts;
   return tf.tidy(() => {
-    const inputs = inputsOf(tf, data, batch);
+    const inputs = inputsOf(tf, { ...data, standardise: plan.cohort.standardise }, batch);
     const targets: BatchLabels =
       task === 'survival' ? { outcomes: outcomesOf(data, batch) } : { values: labelsOf(tf, data, batch) };
     const value = optimizer.step(

@@ -89,8 +89,11 @@ export const cohortSchema = z
     minimumEvents: countSchema,
     features: z.array(featureSchema).min(1).max(10_000),
     label: labelSchema,
-    /** Sample standard deviation (ddof 1); a constant column is divided by 1. */
-    standardise: z.enum(['perSite', 'federated', 'none']),
+    /**
+     * Columns by their sample standard deviation (ddof 1), a constant one divided by 1; or, of pictures only, each by its own mean and
+     * population standard deviation.
+     */
+    standardise: z.enum(['perSite', 'federated', 'perImage', 'none']),
     split: z.discriminatedUnion('method', [
       z.strictObject({ method: z.literal('fraction'), testFraction: fractionSchema, seed: seedSchema }),
       z.strictObject({

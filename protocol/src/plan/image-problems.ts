@@ -54,12 +54,12 @@ function cohortProblems({ model, cohort, statistics }: UnboundPlan): PlanProblem
       got: cohort.features.map(({ name }) => name).join(', '),
     });
   }
-  if (cohort.standardise !== 'none') {
+  if (cohort.standardise !== 'none' && cohort.standardise !== 'perImage') {
     problems.push({
       path: ['cohort', 'standardise'],
       code: 'image-standardise',
-      message: 'the model sees every byte of a picture as 0 to 1, and nothing else is done to it',
-      expected: 'none',
+      message: 'the model sees every byte of a picture as 0 to 1, or each picture by its own mean and deviation',
+      expected: 'none or perImage',
       got: cohort.standardise,
     });
   }
@@ -76,7 +76,7 @@ function cohortProblems({ model, cohort, statistics }: UnboundPlan): PlanProblem
 }
 
 function tableProblems({ cohort }: UnboundPlan): PlanProblem[] {
-  return cohort.features
+  const pictures = cohort.features
     .filter(({ type }) => type === 'image')
     .map(({ name }) => {
       const path = ['cohort', 'features', name];
@@ -87,4 +87,15 @@ function tableProblems({ cohort }: UnboundPlan): PlanProblem[] {
         expected: 'cohort.source: images',
       };
     });
+  if (cohort.standardise !== 'perImage') return pictures;
+  return [
+    ...pictures,
+    {
+      path: ['cohort', 'standardise'],
+      code: 'image-standardise',
+      message: 'columns of a table have units of their own: a row has no mean of all of them',
+      expected: 'perSite, federated or none; or cohort.source: images',
+      got: cohort.standardise,
+    },
+  ];
 }

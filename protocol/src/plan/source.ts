@@ -80,7 +80,7 @@ const cohortSource = section({
     .refine((features) => Object.keys(features).length > 0, 'expected at least one feature')
     .optional(),
   label: labelSource,
-  standardise: oneOf('perSite', 'federated', 'none').optional(),
+  standardise: oneOf('perSite', 'federated', 'perImage', 'none').optional(),
   split: splitSource.optional(),
 });
 export type CohortSource = z.output<typeof cohortSource>;

@@ -176,7 +176,9 @@ describe('a snapshot of pictures', () => {
     const bytes = encodeSnapshot(table());
     expect(encodeSnapshot(structuredClone(table()))).toEqual(bytes);
     // Written down so that another version's bytes are noticed: approvals commit to them.
-    expect(toHex(sha256(bytes))).toMatchInlineSnapshot(`"76645043a3a769306e98459a700b64cb76e415b95da6dccb265b83d04265fadd"`);
+    expect(toHex(sha256(bytes))).toMatchInlineSnapshot(
+      `"76645043a3a769306e98459a700b64cb76e415b95da6dccb265b83d04265fadd"`,
+    );
   });
 
   it('with no rows or only pictures comes back too', () => {
@@ -248,6 +250,12 @@ describe('an image cohort', () => {
   ];
   it.each(refused)('is refused: %s', (_, from, overrides, expected) => {
     expect(() => checkCohort(from, imageCohort(overrides))).toThrow(code(expected));
+  });
+
+  it('stays bytes where each picture is to be standardised by itself: that is done to a batch', () => {
+    const plain = encodeCohort(checkCohort(table(), imageCohort()));
+    expect(encodeCohort(checkCohort(table(), imageCohort({ standardise: 'perImage' })))).toEqual(plain);
+    expect(plain.train.features).toBeInstanceOf(Uint8Array);
   });
 
   it.each(['perSite', 'federated'] as const)('is not standardised %s', (standardise) => {

@@ -222,6 +222,52 @@ describe('standardisation by federated statistics', () => {
   });
 });
 
+describe('standardisation of each picture by itself', () => {
+  const image = { height: 11, width: 9, channels: 2 };
+  const raw = imagePlan(image, 3);
+  const plan = { ...raw, cohort: { ...raw.cohort, source: 'images', standardise: 'perImage' } } as const;
+  const job = jobOf(plan);
+  const columns = inputCount(plan.cohort);
+  /** Pictures of noise, each darker than the one before; the last two of one grey, which is black and is not. */
+  const pictures = Uint8Array.from({ length: 12 * columns }, (_value, i) => {
+    const row = Math.floor(i / columns);
+    if (row >= 10) return row === 10 ? 0 : 77;
+    return 128 + (100 - 10 * row) * Math.sin(i * i);
+  });
+
+  it('is part of the graph: it takes pixels as they are, 0 to 1, and 0 to 255 too', async () => {
+    const expected = predict({ backend, plan, model: job.model, features: pictures });
+    for (const unit of [255, 1]) {
+      const { answers } = await runOnnx(
+        fileOf(job),
+        Array.from(pictures, (byte) => byte / unit),
+        columns,
+      );
+      expect(answers).toHaveLength(12);
+      answers.forEach((answer, i) => expect(Math.abs(answer - (expected[i] ?? Number.NaN))).toBeLessThan(1e-6));
+    }
+    expect(new Set([...expected].map((answer) => answer.toFixed(4))).size).toBeGreaterThan(5);
+    expect(expected[10]).toBe(expected[11]);
+    const unscaled = predict({ backend, plan: raw, model: job.model, features: pictures });
+    expect(Math.abs((unscaled[0] ?? 0) - (expected[0] ?? 0))).toBeGreaterThan(1e-3);
+  });
+
+  it('answers no rows with no answers', async () => {
+    expect((await runOnnx(fileOf(job), [], columns)).dims).toEqual([0]);
+  });
+
+  it('is named in the file, whose rows are as in the contract', () => {
+    const read: unknown = ModelProto.toObject(ModelProto.decode(fileOf(job)));
+    expect(read).toMatchObject({
+      metadataProps: expect.arrayContaining([
+        { key: 'inputsAre', value: 'asInTheContract' },
+        { key: 'standardise', value: 'perImage' },
+      ]),
+      graph: { input: [{ docString: expect.stringContaining('pixels, each 0 to 1') }] },
+    });
+  });
+});
+
 describe('what the file says of itself', () => {
   it('names its version, its columns, its output and the records that it comes from', () => {
     const read: unknown = ModelProto.toObject(ModelProto.decode(fileOf(jobOf(planOf(seeded)))), { longs: Number });

@@ -112,6 +112,43 @@ describe.each(plans)('%s', (_, plan) => {
   });
 });
 
+describe('pictures, each standardised by itself', () => {
+  const feature = { type: 'image', name: 'scan', ...image, missing: 'refuse' } as const;
+  const plan = planOf({
+    ...seeded,
+    cohort: { ...cohortOf(['a']), source: 'images', features: [feature], standardise: 'perImage' },
+    model: { kind: 'cnn', image, filters: [3, 4], kernel: 4, hidden: [5], activation: 'tanh', l2: '0' },
+  });
+  const columns = inputCount(plan.cohort);
+  const job = { plan, model: initialModel(plan), origin, scaling: null };
+  const pictures = Uint8Array.from({ length: rows * columns }, (_, i) =>
+    i < columns ? 77 : 128 + 10 * Math.floor(i / columns) * Math.sin(i * i),
+  );
+
+  it('are taken by a tfjs layers model as 0 to 1, which standardises them', async () => {
+    const files = releaseFiles('tfjs', job);
+    const answers = await answersOfTfjs(
+      files,
+      Float64Array.from(pictures, (byte) => byte / 255),
+    );
+    const expected = predict({ backend, plan, model: job.model, features: pictures });
+    expect(answers).toHaveLength(rows);
+    // The first is of one grey, whose mean float32 does not have exactly.
+    answers.forEach((answer, i) => expect(answer).toBeCloseTo(expected[i] ?? Number.NaN, i === 0 ? 2 : 5));
+    expect(new Set(answers.map((answer) => answer.toFixed(4))).size).toBeGreaterThan(5);
+    expect(JSON.parse(new TextDecoder().decode(files.get('model.json')))).toMatchObject({
+      userDefinedMetadata: { inputsAre: 'asInTheContract', standardise: 'perImage' },
+    });
+  });
+
+  it('are to be standardised before the tensors of safetensors, which say so', () => {
+    const { metadata } = decodeSafetensors(
+      releaseFiles('safetensors', job).get('model.safetensors') ?? new Uint8Array(0),
+    );
+    expect(metadata).toMatchObject({ inputsAre: 'standardised', standardise: 'perImage' });
+  });
+});
+
 describe('survival', () => {
   const plan = planOf({
     cohort: cohortOf(['a', 'b', 'c'], 'survival'),

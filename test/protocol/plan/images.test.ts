@@ -50,6 +50,11 @@ describe('a plan for pictures', () => {
     ['pictures that vanish', (plan) => (plan.model.filters = [1, 1, 1, 1, 1]), 'model.filters image-vanishes'],
     ['a scale of each site', (plan) => (plan.cohort.standardise = 'perSite'), 'cohort.standardise image-standardise'],
     ['a federated scale', (plan) => (plan.cohort.standardise = 'federated'), 'cohort.standardise image-standardise'],
+    [
+      'a scale of each picture for a table',
+      (plan) => Object.assign(plan.cohort, { source: 'table', features: age, standardise: 'perImage' }),
+      'cohort.standardise image-standardise',
+    ],
     ['statistics', (plan) => (plan.statistics = ['counts']), 'statistics image-statistics'],
     ['a column instead', (plan) => (plan.cohort.features = age), 'cohort.features image-features'],
     ['another model', (plan) => (plan.model = { kind: 'logisticRegression' }), 'cohort.features missing-key'],
@@ -74,6 +79,13 @@ describe('a plan for pictures', () => {
     expect(problemsOf(plan)).toEqual([]);
     spoil(plan);
     expect(problemsOf(plan)).toContain(expected);
+  });
+
+  it('may standardise each picture by itself', () => {
+    const source = imagesSource();
+    source.cohort.standardise = 'perImage';
+    const { plan } = compileUnresolved({ source: parsePlanSource(source), now });
+    expect(plan.cohort.standardise).toBe('perImage');
   });
 
   it('may have as many columns of a table as its picture has pixels', () => {

@@ -2,19 +2,12 @@
 import type { Bytes } from '@wardround/protocol/bytes';
 import { inputCount } from '@wardround/protocol/input-columns';
 import { readForest } from '../../trees/shape.ts';
-import {
-  type ExportJob,
-  type InputScaling,
-  type OutputMeaning,
-  outputMeaning,
-  provenance,
-  scalingOf,
-} from '../export-job.ts';
+import { type ExportJob, type OutputMeaning, outputMeaning, provenance, scalingOf } from '../export-job.ts';
 import { trainedLayers } from '../model-parts.ts';
 import { encodeOnnx } from './encode.ts';
-import { GraphBuilder, intAttribute, type Value } from './graph.ts';
+import { GraphBuilder, type Value } from './graph.ts';
 import { addChain } from './layers.ts';
-import { dataTypes } from './schema.ts';
+import { addPictureScaling, addScaling } from './scaling.ts';
 import { addForest } from './trees.ts';
 
 const inputName = 'inputs';
@@ -34,7 +27,11 @@ export function onnxFiles(job: ExportJob): ReadonlyMap<string, Bytes> {
     graph,
     input: { name: inputName, columns: inputCount(job.plan.cohort), meaning: inputMeaning(job) },
     output: { name: meaning, meaning: meanings[meaning] },
-    metadata: { format: 'wardround-onnx/v1', ...provenance(job, { scalesItself: true }), output: meaning },
+    metadata: {
+      format: 'wardround-onnx/v1',
+      ...provenance(job, { within: ['federated', 'perImage'] }),
+      output: meaning,
+    },
   });
   return new Map([['model.onnx', bytes]]);
 }
@@ -42,20 +39,12 @@ export function onnxFiles(job: ExportJob): ReadonlyMap<string, Bytes> {
 /** [rows, 1] */
 function addModel(graph: GraphBuilder, job: ExportJob): Value {
   const { plan, model } = job;
-  const input = addScaling(graph, scalingOf(job));
+  const input =
+    plan.cohort.standardise === 'perImage'
+      ? addPictureScaling(graph, inputName)
+      : addScaling(graph, inputName, scalingOf(job));
   if (plan.model.kind === 'gradientBoostedTrees') return addForest(graph, readForest(plan, model), input);
   return addChain(graph, { model: plan.model, layers: trainedLayers(job), input });
-}
-
-/** In float64, as the hospitals standardise: a large mean must not eat the digits of what is left. */
-function addScaling(graph: GraphBuilder, scaling: InputScaling | null): Value {
-  if (scaling === null) return inputName;
-  const cast = (values: Value, to: number): Value =>
-    graph.add({ operator: 'Cast', inputs: [values], attributes: [intAttribute('to', to)] });
-  const wide = cast(inputName, dataTypes.double);
-  const centred = graph.add({ operator: 'Sub', inputs: [wide, graph.doubles('inputMean', scaling.mean)] });
-  const scaled = graph.add({ operator: 'Div', inputs: [centred, graph.doubles('inputScale', scaling.scale)] });
-  return cast(scaled, dataTypes.float);
 }
 
 const links = { probability: 'Sigmoid', number: 'Identity', relativeHazard: 'Exp' } as const;
@@ -72,7 +61,7 @@ function addOutput(graph: GraphBuilder, values: Value, meaning: OutputMeaning): 
 }
 
 function inputMeaning({ plan, scaling }: ExportJob): string {
-  const how = scaling === null ? standardisation[plan.cohort.standardise] : standardisation.none;
+  const how = standardisation[scaling === null ? plan.cohort.standardise : 'none'];
   return `one row a patient, the columns that the metadata name under inputs, in that order; ${how}`;
 }
 
@@ -80,5 +69,6 @@ const standardisation = {
   none: 'numbers in the contract’s units, codes as 0 or 1',
   perSite:
     'each less its mean and divided by its sample standard deviation (ddof 1), both of the hospital that the row comes from',
+  perImage: 'a picture’s pixels, each 0 to 1',
   federated: 'each less its mean and divided by its sample standard deviation (ddof 1), both of all hospitals together',
 } as const;
