@@ -19,6 +19,7 @@ const groups: Readonly<Record<string, Group>> = {
   audit: async (program) => (await import('./commands/audit.ts')).addAuditCommands(program),
   collateral: async (program) => (await import('./commands/collateral.ts')).addCollateralCommands(program),
   policy: async (program) => (await import('./commands/policy.ts')).addPolicyCommands(program),
+  privacy: async (program) => (await import('./commands/privacy.ts')).addPrivacyCommands(program),
   evidence: async (program) => (await import('./commands/evidence.ts')).addEvidenceCommands(program),
 };
 
