@@ -1,6 +1,6 @@
 // From accuracies by seed and site to the table beside FLamby's, with a verdict on every row.
 import { markdownTable } from '../table.ts';
-import { type PublishedRow, publishedSeeds } from './published.ts';
+import { band, type PublishedRow, publishedRows, publishedSeeds } from './published.ts';
 
 export interface MeasuredRow {
   readonly row: PublishedRow;
@@ -30,33 +30,60 @@ export function compare({ row, bySeed }: MeasuredRow): Compared {
   return { row, mean, sd, bySite, difference: mean - row.accuracy, noise };
 }
 
-export const differs = ({ difference, noise }: Compared): boolean => !(Math.abs(difference) <= noise);
+const isInBand = ({ difference }: Compared): boolean => Math.abs(difference) <= band;
+const isBeyondChance = ({ difference, noise }: Compared): boolean => !(Math.abs(difference) <= noise);
 
 export function reportTable(compared: readonly Compared[], siteNames: readonly string[]): string {
   return markdownTable([
-    ['strategy', 'ours', 'FLamby', 'difference', 'noise', 'verdict', ...siteNames],
+    ['strategy', 'ours', 'FLamby', 'difference', `within ${digits(band)}`, 'noise', ...siteNames],
     ...compared.map((result) => [
       result.row.name,
       withDeviation(result.mean, result.sd),
       withDeviation(result.row.accuracy, result.row.sd),
-      `${result.difference < 0 ? '−' : '+'}${digits(Math.abs(result.difference))}`,
+      signed(result.difference),
+      isInBand(result) ? 'yes' : '**NO**',
       digits(result.noise),
-      differs(result) ? '**DIFFERS**' : 'as published',
       ...result.bySite.map(digits),
     ]),
   ]);
 }
 
-/** What nobody should have to find in a table by himself. */
+export interface SiteScore {
+  readonly accuracy: number;
+  readonly auroc: number;
+}
+
+/** Newton's method draws nothing: one run is all of them. */
+export function bestTable(scores: readonly SiteScore[], siteNames: readonly string[]): string {
+  const accuracies = scores.map(({ accuracy }) => accuracy);
+  const aurocs = scores.map(({ auroc }) => auroc);
+  const theirs = publishedRows.toSorted((a, b) => b.accuracy - a.accuracy)[0];
+  return markdownTable([
+    ['our best plan', 'site mean', ...siteNames],
+    ['accuracy', digits(meanOf(accuracies)), ...accuracies.map(digits)],
+    ['AUROC', digits(meanOf(aurocs)), ...aurocs.map(digits)],
+    [`FLamby: ${theirs?.name ?? ''}`, digits(theirs?.accuracy ?? Number.NaN), ...siteNames.map(() => '')],
+  ]);
+}
+
+/** Differences that are not chance, with what is known of why. */
 export function loudLines(compared: readonly Compared[]): readonly string[] {
-  return compared.filter(differs).map(({ row, difference, noise }) => {
+  return compared.filter(isBeyondChance).map(({ row, difference, noise }) => {
     const direction = difference < 0 ? 'below' : 'above';
     const why = row.note === undefined ? '' : ` Known difference: ${row.note}.`;
-    return `!!! ${row.name} is ${digits(Math.abs(difference))} ${direction} FLamby's mean: more than the noise of both, ${digits(noise)}.${why}`;
+    return `! ${row.name} is ${digits(Math.abs(difference))} ${direction} FLamby's mean: more than the noise of both, ${digits(noise)}.${why}`;
   });
 }
 
+/** What breaks the promise. */
+export function outsideLines(compared: readonly Compared[]): readonly string[] {
+  return compared
+    .filter((result) => !isInBand(result))
+    .map(({ row, difference }) => `!!! ${row.name} is outside the band of ± ${digits(band)}: ${signed(difference)}`);
+}
+
 const digits = (value: number): string => value.toFixed(3);
+const signed = (value: number): string => `${value < 0 ? '−' : '+'}${digits(Math.abs(value))}`;
 const withDeviation = (mean: number, sd: number): string => `${digits(mean)} ± ${digits(sd)}`;
 
 function meanOf(values: readonly number[]): number {
