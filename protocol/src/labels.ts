@@ -49,6 +49,17 @@ export const labels = {
   keptState: `${version} kept-state`,
   /** Expansion of the enclave's noise from all contributors' secret bytes. */
   noise: `${version} noise`,
+  /** Masking: one attempt's name, the seeds and keys that come from a site's two secrets, and what is sealed from site to site. */
+  maskAttempt: `${version} mask-attempt`,
+  maskPairKey: `${version} mask-pair-key`,
+  maskPairSeed: `${version} mask-pair-seed`,
+  maskPairSeedSeal: `${version} mask-pair-seed-seal`,
+  maskShareSeal: `${version} mask-share-seal`,
+  maskShare: `${version} mask-share`,
+  maskSelfSeed: `${version} mask-self-seed`,
+  /** Masking: the stream of one seed for one tensor, and the integers that a site masked. */
+  maskStream: `${version} mask-stream`,
+  maskInput: `${version} mask-input`,
   /** Key thumbprints, RFC 7638 style, and the short fingerprint read over the telephone. */
   thumbprint: `${version} thumbprint`,
   fingerprint: `${version} fingerprint`,
