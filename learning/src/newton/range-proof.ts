@@ -26,7 +26,7 @@ const finestStepLog2 = -60;
  * step for which that still holds. So the plan's step is the coarsest: what travels is never less exact. Only the loss may be, which
  * steers but is no part of the result.
  *
- * @throws WardroundError `newton-range` where the plan's step is too fine for its ranges
+ * @throws WardroundError `newton-range` where the plan's step is too fine for its ranges, `standardise-unsupported` for pictures
  */
 export function provedRange(plan: NewtonPlan, problem: NewtonProblem): ProvedRange {
   const { stepLog2 } = plan.encoding.sums;

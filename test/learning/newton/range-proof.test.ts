@@ -52,6 +52,12 @@ describe.each(names)('the proof for %s', (name) => {
     );
   });
 
+  it('refuses what is for pictures', () => {
+    expect(() => rangeOf({ model: models[name], standardise: 'perImage' })).toThrow(
+      expect.objectContaining({ code: 'standardise-unsupported' }),
+    );
+  });
+
   it.each([['9'.repeat(40)], ['9'.repeat(60)]])('refuses ranges that no step fits: ±%s', (max) => {
     expect(() =>
       rangeOf({ model: models[name], range: { min: `-${max}`, max }, standardise: 'none', stepLog2: 0 }),
