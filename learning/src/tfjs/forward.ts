@@ -54,7 +54,8 @@ function convolve(model: Model, layers: readonly ConvolutionTensors[], inputs: T
   return image.as2D(inputs.shape[0], image.size / inputs.shape[0]);
 }
 
-function activate<T extends Tensor>(model: Model, sums: T): T {
+/** The plan's activation; a linear model has none. */
+export function activate<T extends Tensor>(model: Model, sums: T): T {
   if (model.kind !== 'mlp' && model.kind !== 'cnn') return sums;
   switch (model.activation) {
     case 'relu':

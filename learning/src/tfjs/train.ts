@@ -138,7 +138,11 @@ function seededBatches({ data, site, round }: TrainingJob, training: GradientDes
   return batchesOfRound({ rows: data.rows, batchSize, steps, round, seed, site });
 }
 
-function requireData({ plan, data: { rows, features, labels, events } }: TrainingJob): void {
+/** @throws WardroundError `training-data`, and as `taskOf` */
+export function requireData({
+  plan,
+  data: { rows, features, labels, events },
+}: Pick<TrainingJob, 'plan' | 'data'>): void {
   const inputs = inputCount(plan.cohort);
   const hasEvents = taskOf(plan) !== 'survival' || events?.length === rows;
   if (rows < 1 || features.length !== rows * inputs || labels.length !== rows || !hasEvents) {
