@@ -60,6 +60,8 @@ export const labels = {
   /** Masking: the stream of one seed for one tensor, and the integers that a site masked. */
   maskStream: `${version} mask-stream`,
   maskInput: `${version} mask-input`,
+  /** By which a site knows a patient again in another cohort of its own; keyed, and never told. */
+  rowMark: `${version} row-mark`,
   /** Key thumbprints, RFC 7638 style, and the short fingerprint read over the telephone. */
   thumbprint: `${version} thumbprint`,
   fingerprint: `${version} fingerprint`,
