@@ -36,15 +36,16 @@ export class Together {
     return this.world.relay.records.filter(({ jws }) => UNVERIFIED_kindOf(jws).kind === kind).length;
   }
 
-  /** Everybody does what is owed until `done`; where nothing moves any more, time does. False where it never comes. */
+  /** Everybody does what is owed until `done`; where nothing moves any more, time does, after many looks: a machine may be busy. False where it never comes. */
   async until(done: () => boolean): Promise<boolean> {
-    for (let idle = 0; !done() && idle < 40;) {
+    for (let idle = 0; !done() && idle < 800;) {
       const before = this.world.relay.records.length;
       await this.world.pumpAll();
       for (let i = 0; i < 50; i += 1) await tick();
       if (this.world.relay.records.length > before) idle = 0;
       else {
         idle += 1;
+        if (idle % 10 !== 0) continue;
         this.clock.advance(500);
         this.world.now = this.clock.now();
       }
