@@ -25,7 +25,19 @@ export interface RowRun {
 }
 
 /** Accuracy at 0.5 of the last model on each site's own test fold, in the sites' order. */
-export async function runRow({ backend, data, row, seed }: RowRun): Promise<readonly number[]> {
+export async function runRow(run: RowRun): Promise<readonly number[]> {
+  const trained = await trainRow(run);
+  return run.data.sites.map((site) => scoreAt(trained, site).accuracy);
+}
+
+/** The same, with every site's test rows on the scale of all training rows together: for a model that was trained on that scale. */
+export async function runOnOneScale(run: RowRun): Promise<readonly SiteScore[]> {
+  const trained = await trainRow(run);
+  const { sites, pooled } = run.data;
+  return sites.map(({ name, data }) => scoreAt(trained, { name, data: { ...data, train: pooled.train } }));
+}
+
+async function trainRow({ backend, data, row, seed }: RowRun): Promise<Trained> {
   const plan = planOfRow(row, seed);
   const initialModel = torchLinear(plan, seed);
   const places = row.place === 'sites' ? data.sites : [{ name: pooledName, data: data.pooled }];
@@ -35,7 +47,7 @@ export async function runRow({ backend, data, row, seed }: RowRun): Promise<read
     server === undefined
       ? await lastCheckpoint(study)
       : { model: await trainWithServer(study, { server, initialModel }), state: [] };
-  return data.sites.map((site) => scoreAt({ backend, plan, trained }, site).accuracy);
+  return { backend, plan, trained };
 }
 
 /** Newton's method gives the same model whatever the seed: nothing is drawn. */

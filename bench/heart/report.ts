@@ -53,17 +53,27 @@ export interface SiteScore {
   readonly auroc: number;
 }
 
-/** Newton's method draws nothing: one run is all of them. */
-export function bestTable(scores: readonly SiteScore[], siteNames: readonly string[]): string {
-  const accuracies = scores.map(({ accuracy }) => accuracy);
-  const aurocs = scores.map(({ auroc }) => auroc);
+export interface ScoredModel {
+  readonly name: string;
+  /** One array a seed, one score a site; a plan that draws nothing has one. */
+  readonly bySeed: readonly (readonly SiteScore[])[];
+}
+
+/** Mean accuracies and AUROCs of models at each site, and last what is published. */
+export function bestTable(models: readonly ScoredModel[], siteNames: readonly string[]): string {
   const theirs = publishedRows.toSorted((a, b) => b.accuracy - a.accuracy)[0];
   return markdownTable([
-    ['our best plan', 'site mean', ...siteNames],
-    ['accuracy', digits(meanOf(accuracies)), ...accuracies.map(digits)],
-    ['AUROC', digits(meanOf(aurocs)), ...aurocs.map(digits)],
-    [`FLamby: ${theirs?.name ?? ''}`, digits(theirs?.accuracy ?? Number.NaN), ...siteNames.map(() => '')],
+    ['model', 'site mean', ...siteNames],
+    ...models.map((model) => meansOf(model, 'accuracy')),
+    ...models.map((model) => meansOf(model, 'auroc')),
+    [`FLamby, ${theirs?.name ?? ''}: accuracy`, digits(theirs?.accuracy ?? Number.NaN), ...siteNames.map(() => '')],
   ]);
+}
+
+function meansOf({ name, bySeed }: ScoredModel, metric: keyof SiteScore): readonly string[] {
+  const [first = []] = bySeed;
+  const bySite = first.map((_, site) => meanOf(bySeed.map((scores) => scores[site]?.[metric] ?? Number.NaN)));
+  return [`${name}: ${metric === 'auroc' ? 'AUROC' : metric}`, digits(meanOf(bySite)), ...bySite.map(digits)];
 }
 
 /** Differences that are not chance, with what is known of why. */
