@@ -9,5 +9,9 @@ function named(text: string): BackendName {
 
 export const testBackend = named(process.env['WARDROUND_TEST_BACKEND'] ?? defaultBackend);
 
+/** Plain JS needs five minutes where WASM needs five seconds: tests of many pictures are left out on it, loudly. */
+export const isTooSlowForPictures = testBackend === 'cpu';
+if (isTooSlowForPictures) console.warn('SKIPPED: trainings on many pictures, which plain JS is too slow for');
+
 /** The two that are always there and the one that was asked for: for what must be alike on each. */
 export const comparedBackends: readonly BackendName[] = [...new Set<BackendName>(['cpu', 'wasm', testBackend])];

@@ -10,7 +10,7 @@ import { type TrainingRows, trainLocally } from '@wardround/learning/tfjs/train'
 import { cnnPlan, imageCohort } from './images.ts';
 import { sgd } from './plans.ts';
 import { hasShared, sharedPath } from './shared-data.ts';
-import { testBackend } from './test-backend.ts';
+import { isTooSlowForPictures, testBackend } from './test-backend.ts';
 
 const image = { height: 28, width: 28, channels: 1 };
 const optimizer = { name: 'adam', learningRate: '0.004', beta1: '0.9', beta2: '0.999', epsilon: '0.00000001' } as const;
@@ -22,7 +22,7 @@ const plan = cnnPlan(
   },
 );
 
-describe.skipIf(!hasShared('pneumonia-mnist', 'train_images.u8'))('pneumonia-mnist', () => {
+describe.skipIf(isTooSlowForPictures || !hasShared('pneumonia-mnist', 'train_images.u8'))('pneumonia-mnist', () => {
   let backend: Backend;
   beforeAll(async () => {
     backend = await startBackend(testBackend);

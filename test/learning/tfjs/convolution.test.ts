@@ -12,7 +12,7 @@ import { type TrainingJob, trainLocally } from '@wardround/learning/tfjs/train';
 import { lossByHand } from '../cnn-by-hand.ts';
 import { type CnnModel, cnnModel, cnnPlan, squares } from '../images.ts';
 import { sgd } from '../plans.ts';
-import { comparedBackends, testBackend } from '../test-backend.ts';
+import { comparedBackends, isTooSlowForPictures, testBackend } from '../test-backend.ts';
 
 let backend: Backend;
 beforeAll(async () => {
@@ -224,7 +224,7 @@ describe('a step of a CNN', () => {
 });
 
 describe('training', () => {
-  it.each([
+  it.skipIf(isTooSlowForPictures).each([
     { height: 28, width: 28, channels: 1 },
     { height: 64, width: 64, channels: 1 },
   ])('finds squares in images of $height × $width', { timeout: 120_000 }, async (image) => {
