@@ -77,10 +77,6 @@ function stepsOf(laws: readonly RepeatedLaw[]): number {
   return laws.reduce((sum, { count }) => sum + count, 0);
 }
 
-function nodesAt(laws: readonly RepeatedNodes[], k: number): LossNodes {
-  return laws[k]?.nodes ?? { logMass: new Float64Array(), loss: new Float64Array() };
-}
-
 function total(laws: readonly RepeatedNodes[], tilt: number): number {
   return laws.reduce((sum, { nodes, count }) => sum + count * cumulant(nodes, tilt), 0);
 }
@@ -117,10 +113,11 @@ function windowAround(nodes: readonly RepeatedNodes[], tilt: number): Window {
 function compose(laws: readonly RepeatedLaw[], nodes: readonly RepeatedNodes[], choice: Choice): ComposedLaw {
   const { tilt, logTail } = choice;
   const window = windowAround(nodes, tilt);
-  const { step, length } = gridFor(window, choice, laws);
+  const floors = nodes.map((each) => (cumulant(each.nodes, tilt) - Math.log(each.count) - floorNats) / tilt);
+  const widest = Math.max(...nodes.map((each, k) => support(each.nodes, floors[k] ?? 0)));
+  const { step, length } = gridFor(window, { ...choice, widest }, laws);
   const grids = laws.map(({ law, count }, k) => {
-    const floor = (cumulant(nodesAt(nodes, k), tilt) - Math.log(count) - floorNats) / tilt;
-    return { grid: lossGrid(law, { step, logTail, floor }), count };
+    return { grid: lossGrid(law, { step, logTail, floor: floors[k] ?? 0 }), count };
   });
   const first = Math.floor(window.bottom / step);
   const log = grids.reduce((sum, { grid, count }) => sum + count * gridCumulant(grid, tilt), 0);
@@ -130,20 +127,28 @@ function compose(laws: readonly RepeatedLaw[], nodes: readonly RepeatedNodes[], 
   return { step, first, tilt, log, lost: cut + beyond, tilted: convolved(grids, { tilt, first, length }) };
 }
 
+/** How far one step's losses above the floor reach. */
+function support({ loss }: LossNodes, floor: number): number {
+  const lowest = loss.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
+  const highest = loss.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+  return highest - Math.max(lowest, Math.min(floor, highest));
+}
+
 /**
  * Splitting between grid points keeps E e^(−loss) and adds at most step²/6 of variance on average a step, so log E e^(t·loss) grows by at most
  * steps · t(1 + t) · step²/12, and ε by steps · (1 + t) · step²/12.
  */
 function gridFor(
   { bottom, top }: Window,
-  { tilt, error }: Choice,
+  { tilt, error, widest }: Choice & { readonly widest: number },
   laws: readonly RepeatedLaw[],
 ): { step: number; length: number } {
   const wanted = Math.min(Math.sqrt((12 * error) / (stepsOf(laws) * (1 + tilt))), (top - bottom) / 2 ** leastLog2);
   const [only, ...others] = laws;
   const exact =
     only?.law.kind === 'integer' && others.length === 0 ? only.law.sensitivity / (2 * only.law.sigma ** 2) : 0;
-  const step = exact > 0 && (top - bottom) / exact < 2 ** mostLog2 ? exact : wanted;
+  const isExact = exact > 0 && Math.max(top - bottom, widest) / exact < 2 ** mostLog2;
+  const step = isExact ? exact : Math.max(wanted, widest / 2 ** mostLog2);
   const log2 = Math.min(mostLog2, Math.max(leastLog2, Math.ceil(Math.log2((top - bottom) / step + 2))));
   const length = 2 ** log2;
   return { step: Math.max(step, (top - bottom) / (length - 2)), length };

@@ -20,7 +20,9 @@ export interface GridOptions {
   readonly floor: number;
 }
 
-const mostCells = 1 << 25;
+const mostCells = 1 << 23;
+/** The least part of a piece's greatest width that is walked at once: rounding must not stop the walk. */
+const leastPart = 1e-9;
 
 /**
  * Connect the dots (Doroshenko and others 2022): every small piece of the law is split between the grid points around it so that its mass under p and under q
@@ -90,11 +92,11 @@ function normalGrid(law: NormalPair, { step, logTail, floor }: GridOptions): Los
   let [x, at, slope] = [from, loss(from), 0];
   while (x < to) {
     const wanted = Math.max(grid.floor, (Math.floor(at / step + 1e-9) + 1) * step) - at;
-    const width = Math.min(widest, to - x, slope > 0 ? wanted / slope : widest);
-    const end = crossing({ x, at, wanted, width, widest: Math.min(widest, to - x), step }, loss);
+    const [least, most] = [widest * leastPart, Math.max(widest * leastPart, Math.min(widest, to - x))];
+    const width = within(slope > 0 ? wanted / slope : widest, least, most);
+    const end = crossing({ x, at, wanted, width, least, most, step }, loss);
     addPiece(grid, { from: x, to: end.x }, { logDensity, loss });
     slope = (end.at - at) / (end.x - x);
-    if (!(end.x > x)) break;
     [x, at] = [end.x, end.at];
   }
   grid.addAbove(loss(from), Math.exp(logTail));
@@ -106,23 +108,28 @@ interface Piece {
   readonly at: number;
   readonly wanted: number;
   readonly width: number;
-  readonly widest: number;
+  readonly least: number;
+  readonly most: number;
   readonly step: number;
 }
 
 /** Where the loss has grown by what is wanted, to a hundredth of a step, or the widest piece ends. Atoms are split exactly wherever they lie: this only keeps them smooth. */
 function crossing(
-  { x, at, wanted, width, widest, step }: Piece,
+  { x, at, wanted, width, least, most, step }: Piece,
   loss: (x: number) => number,
 ): { x: number; at: number } {
   let end = { x: x + width, at: loss(x + width) };
   for (let tries = 0; tries < 4 && Math.abs(end.at - at - wanted) > 0.01 * step; tries += 1) {
     const slope = (end.at - at) / (end.x - x);
-    const next = slope > 0 ? Math.min(widest, wanted / slope) : widest;
+    const next = slope > 0 ? within(wanted / slope, least, most) : most;
     if (x + next === end.x) break;
     end = { x: x + next, at: loss(x + next) };
   }
   return end;
+}
+
+function within(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
 }
 
 const offset = Math.sqrt(0.6);
