@@ -1,8 +1,9 @@
 // Each example's gradient of a group of rows, in one pass through the model and back: by its layers' inputs and slopes where the layer is
 // dense, written out where it is a convolution.
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import { WardroundError } from '@wardround/protocol/errors';
 import type { LayerGradients } from '../dp/clipped-sum.ts';
+import { convolutionGradients } from '../dp/convolution-gradients.ts';
 import type { Task } from '../model-shape.ts';
 import type { GradientDescent } from '../supported.ts';
 import type { LayerTensors } from './forward.ts';
@@ -23,8 +24,8 @@ export interface Group {
 
 /**
  * Of each row by itself the gradient of its loss: cross-entropy times its class's weight, or the squared error. No penalties: those are no
- * patient's. Nothing is left on the backend; while it runs, memory grows with the group: its activations, and for a convolution its image's
- * patches (kernel² times the image) and a whole gradient of that layer for each row.
+ * patient's. Nothing is left on the backend; while it runs, memory grows with the group: its activations, and a
+ * whole gradient of each convolution for each row.
  *
  * Source of the slopes at the layers' sums: Goodfellow 2015; Li, Tramèr, Liang, Hashimoto, "Large language models can be strong
  * differentially private learners", 2022 (ghost clipping).
@@ -43,9 +44,7 @@ export function perExampleGradients(model: PrivateModel, group: Group): readonly
     };
     const slopes = tf.grads(loss)(zeroTaps(model, group.inputs.shape[0]));
     try {
-      layers.forEach((layer, i) =>
-        gradients.push(layerGradients(model, layer, { entered: entered[i], slopes: slopes[i] })),
-      );
+      layers.forEach((layer, i) => gradients.push(layerGradients(layer, { entered: entered[i], slopes: slopes[i] })));
     } finally {
       for (const tensor of entered) tensor.dispose();
     }
@@ -78,30 +77,15 @@ interface LayerPass {
   readonly slopes: Tensor | undefined;
 }
 
-function layerGradients({ tf }: PrivateModel, layer: LayerTensors, { entered, slopes }: LayerPass): LayerGradients {
-  if (entered === undefined || slopes === undefined)
-    throw new WardroundError('gradient-shape', 'a layer without slopes');
-  if (layer.kind === 'dense') return { kind: 'outer', inputs: numbers(entered), slopes: numbers(slopes) };
-  const [rows = 0, height = 0, width = 0, channels = 0] = entered.shape;
-  const [kernel] = layer.weight.shape;
-  const filters = layer.bias.shape[0];
-  const patches = unfolded(entered.as4D(rows, height, width, channels), kernel);
-  const flat = slopes.as3D(rows, height * width, filters);
-  const weight = tf.matMul(patches.as3D(rows, height * width, kernel * kernel * channels), flat, true, false);
-  return { kind: 'whole', weight: numbers(weight), bias: numbers(flat.sum(1)) };
-}
-
-/** What each position of the filter sees, "same" padding at stride 1: [rows, height, width, kernel · kernel · channels]. */
-function unfolded(image: Tensor4D, kernel: number): Tensor4D {
-  const [rows, height, width, channels] = image.shape;
-  const before = Math.floor((kernel - 1) / 2);
-  const sides: [number, number] = [before, kernel - 1 - before];
-  const padded: Tensor4D = image.pad([[0, 0], sides, sides, [0, 0]]);
-  const shifts = Array.from({ length: kernel * kernel }, (_, at): Tensor4D =>
-    padded.slice([0, Math.floor(at / kernel), at % kernel, 0], [rows, height, width, channels]),
-  );
-  const [first = image, ...others] = shifts;
-  return others.length === 0 ? first : first.concat<Tensor4D>(others, 3);
+function layerGradients(layer: LayerTensors, { entered, slopes }: LayerPass): LayerGradients {
+  if (entered === undefined || slopes === undefined) {
+    throw new WardroundError('gradient-shape', 'a layer without slopes', { action: 'stop' });
+  }
+  const values = { entered: numbers(entered), slopes: numbers(slopes) };
+  if (layer.kind === 'dense') return { kind: 'outer', inputs: values.entered, slopes: values.slopes };
+  const [, height = 0, width = 0, channels = 0] = entered.shape;
+  const [kernel, , , filters] = layer.weight.shape;
+  return { kind: 'whole', ...convolutionGradients({ height, width, channels, filters, kernel, ...values }) };
 }
 
 /** A copy: on some backends the array is the tensor's own memory, which the next group will use. */
