@@ -50,7 +50,7 @@ async function main(): Promise<void> {
     `      ${alpha === null ? 'dealt out by chance' : `Dirichlet ${alpha}`}, seed ${seed}: ${sitesInWords(data)};`,
   );
   console.log(`      ${data.test.rows} test pictures that no site has.`);
-  console.log(`Plan: bench/xray/plan.yaml: ${JSON.stringify(plan.model)},`);
+  console.log(`Plan: bench/xray/plan.yaml: ${JSON.stringify(plan.model)}, standardise ${plan.cohort.standardise},`);
   console.log(`      ${JSON.stringify(plan.training)}, ${plan.strategy.name}, ${plan.rounds} rounds.`);
   console.log(`On:   ${machineInWords()}; ${backend.description}.`);
   console.log(
