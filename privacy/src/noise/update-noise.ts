@@ -15,6 +15,8 @@ export interface UpdateNoise {
   readonly gaussian: DiscreteGaussian;
   /** B: the norm that a clipped update keeps, in steps. */
   readonly clipNormSteps: number;
+  /** max w · B: the most that one site gives to the sum, in steps of the sum. The accountant's clip norm. */
+  readonly heaviestSteps: number;
   /** Which neighbours the accountant reckons with: by `replaceOne` the sum moves by two clipped updates, by `addOrRemoveOne` by one. */
   readonly accountedAs: 'addOrRemoveOne' | 'replaceOne';
   readonly record: RoundReceipt['noise'];
@@ -49,7 +51,7 @@ export function centralUpdateNoise(plan: NoisePlan, weights: readonly number[]):
   const largest = whole(BigInt(largestOf(weights)));
   const sigmaSteps = ceiling(times(times(updates.noiseMultiplier, updates.bound), largest));
   return {
-    ...described(updates, sigmaSteps),
+    ...described(updates, { sigmaSteps, largest: largestOf(weights) }),
     record: { mode: 'central', mechanism: 'discreteGaussian', standardDeviationSteps: `${sigmaSteps}` },
   };
 }
@@ -94,8 +96,9 @@ export function siteUpdateNoise(
   const inSumSteps = rootCeiling(variance);
   requireFineGrid(inSumSteps, BigInt(largest));
   const own = BigInt(weights.own);
+  const sigmaSteps = rootCeiling(times(variance, { numerator: 1n, denominator: own * own }));
   return {
-    ...described(updates, rootCeiling(times(variance, { numerator: 1n, denominator: own * own }))),
+    ...described(updates, { sigmaSteps, largest }),
     record: {
       mode: 'site',
       mechanism: 'discreteGaussian',
@@ -105,11 +108,16 @@ export function siteUpdateNoise(
   };
 }
 
-function described({ bound, accountedAs }: PrivateUpdates, sigmaSteps: bigint): Omit<UpdateNoise, 'record'> {
+function described(
+  { bound, accountedAs }: PrivateUpdates,
+  { sigmaSteps, largest }: { readonly sigmaSteps: bigint; readonly largest: number },
+): Omit<UpdateNoise, 'record'> {
+  const clipNormSteps = Number(bound.numerator) / Number(bound.denominator);
   return {
     sigmaSteps,
     gaussian: new DiscreteGaussian(whole(sigmaSteps)),
-    clipNormSteps: Number(bound.numerator) / Number(bound.denominator),
+    clipNormSteps,
+    heaviestSteps: clipNormSteps * largest,
     accountedAs,
   };
 }

@@ -16,7 +16,8 @@ describe('central noise', () => {
   it('is the multiplier times the heaviest clipped contribution, rounded up, and is what the record says', () => {
     const noise = centralUpdateNoise(noisePlan(centralPrivacy), [3, 70, 12]);
     // 1.1 · 2²³ · 70 = 645922816 exactly
-    expect(noise).toMatchObject({ sigmaSteps: 645922816n, clipNormSteps: bound });
+    expect(noise).toMatchObject({ sigmaSteps: 645922816n, clipNormSteps: bound, heaviestSteps: 70 * bound });
+    expect(Number(noise.sigmaSteps) / noise.heaviestSteps).toBeCloseTo(1.1, 12);
     expect(noise.record).toEqual({
       mode: 'central',
       mechanism: 'discreteGaussian',
