@@ -6,6 +6,7 @@ import { budgetSchema } from '@wardround/protocol/documents/consent';
 import { instantSchema, sha256Schema, textSchema } from '@wardround/protocol/documents/primitives';
 import { WardroundError } from '@wardround/protocol/errors';
 import { labels } from '@wardround/protocol/labels';
+import { reservedSpendingSchema } from './ledger-spending.ts';
 
 /** Reserved when a person approves, for the whole study with all its attempts. What is not used is not refunded: there is no other kind. */
 export const reservationSchema = z.strictObject({
@@ -19,6 +20,8 @@ export const reservationSchema = z.strictObject({
   rounds: z.int().min(1),
   maxAttempts: z.int().min(1),
   reservedAt: instantSchema,
+  /** What a bounded budget is made of, where the plan said it: then it composes better than by adding up. */
+  spending: reservedSpendingSchema.exactOptional(),
 });
 export type Reservation = z.infer<typeof reservationSchema>;
 
@@ -41,7 +44,7 @@ export interface LedgerHead {
 
 export const emptyLedger: LedgerHead = { sequence: 0, hash: '0'.repeat(64) };
 
-const lineLimits = { maxBytes: 16 * 1024, maxDepth: 6 };
+const lineLimits = { maxBytes: 16 * 1024, maxDepth: 10 };
 
 export function entryHash(body: LedgerEntry): string {
   return toHex(labelledSha256(labels.ledger, fromHex(body.previous, 32), canonicalJson(body)));

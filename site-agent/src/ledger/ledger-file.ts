@@ -3,36 +3,17 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { WardroundError } from '@wardround/protocol/errors';
-import {
-  type LedgerContents,
-  type LedgerEntry,
-  type LedgerHead,
-  nextLine,
-  readLedger,
-  type Reservation,
-  reservationOf,
-} from '@wardround/privacy/ledger';
+import type { LedgerEntry, Reservation } from '@wardround/privacy/ledger';
+import { LedgerJournal, type LedgerStorage, type LedgerWitness } from '@wardround/privacy/ledger-journal';
 import { syncDirectory } from '../config/durable-file.ts';
 
-/** Where the last acknowledged entry is remembered, beside the ledger and durably: the witness against a ledger that was cut or replaced. */
-export interface LedgerWitness {
-  acknowledged(): LedgerHead | null;
-  acknowledge(head: LedgerHead): void;
-}
+export type { LedgerWitness } from '@wardround/privacy/ledger-journal';
 
 export class LedgerFile {
-  readonly #path: string;
-  readonly #witness: LedgerWitness;
-  #entries: readonly LedgerEntry[];
-  #head: LedgerHead;
-  #length: number;
+  readonly #journal: LedgerJournal;
 
-  private constructor(path: string, witness: LedgerWitness, contents: LedgerContents) {
-    this.#path = path;
-    this.#witness = witness;
-    this.#entries = contents.entries;
-    this.#head = contents.head;
-    this.#length = contents.wholeLength;
+  private constructor(journal: LedgerJournal) {
+    this.#journal = journal;
   }
 
   /**
@@ -42,69 +23,56 @@ export class LedgerFile {
    */
   static async open(path: string, witness: LedgerWitness): Promise<LedgerFile> {
     const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-    try {
-      const contents = readLedger(await file.readFile());
-      requireAcknowledged(contents, witness.acknowledged());
-      if (contents.torn) await cut(file, contents.wholeLength);
-      await syncDirectory(dirname(path));
-      return new LedgerFile(path, witness, contents);
-    } finally {
-      await file.close();
-    }
+    await file.close();
+    const journal = await LedgerJournal.open({ storage: storageAt(path), witness, admit: () => undefined });
+    await syncDirectory(dirname(path));
+    return new LedgerFile(journal);
   }
 
   get entries(): readonly LedgerEntry[] {
-    return this.#entries;
+    return this.#journal.entries;
   }
 
-  /** Durable when this returns. The same approval again reserves nothing more. @throws WardroundError `ledger-write` */
+  /** Durable when this returns. The same approval again reserves nothing more. @throws WardroundError `ledger-write`, and the disk's errors */
   async reserve(reservation: Reservation): Promise<void> {
-    if (reservationOf(this.#entries, reservation.approval) !== undefined) {
-      // It may have been written before a kill and not acknowledged yet.
-      this.#witness.acknowledge(this.#head);
-      return;
-    }
-    const { line, body, head } = nextLine(this.#head, reservation);
-    const bytes = Buffer.from(line, 'utf8');
-    await this.#append(bytes);
-    this.#entries = [...this.#entries, body];
-    this.#head = head;
-    this.#length += bytes.byteLength;
-    this.#witness.acknowledge(head);
-  }
-
-  async #append(bytes: Uint8Array): Promise<void> {
-    const file = await open(this.#path, constants.O_RDWR | constants.O_NOFOLLOW);
-    try {
-      const { size } = await file.stat();
-      if (size !== this.#length) {
-        throw new WardroundError('ledger-write', 'somebody else wrote the ledger', {
-          action: 'stop',
-          where: this.#path,
-        });
-      }
-      await file.write(bytes, 0, bytes.byteLength, this.#length);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await this.#journal.reserve(reservation);
   }
 }
 
-/** @throws as {@link LedgerFile.open} */
-function requireAcknowledged({ entries, head }: LedgerContents, acknowledged: LedgerHead | null): void {
-  if (acknowledged === null || acknowledged.sequence === 0) return;
-  const next = entries[acknowledged.sequence];
-  const hash = acknowledged.sequence === head.sequence ? head.hash : next?.previous;
-  if (hash === acknowledged.hash) return;
-  throw new WardroundError('ledger-rolled-back', 'reservations that were acknowledged are not in the privacy ledger', {
-    expected: `entry ${acknowledged.sequence} with hash ${acknowledged.hash}`,
-    got: `${head.sequence} entries`,
-    action: 'stop',
-  });
+function storageAt(path: string): LedgerStorage {
+  return {
+    read: async () => await withFile(path, async (file) => new Uint8Array(await file.readFile())),
+    append: async (bytes, offset) => await withFile(path, async (file) => await append(file, { path, bytes, offset })),
+    cut: async (length) => {
+      await withFile(path, async (file) => {
+        await file.truncate(length);
+        await file.sync();
+      });
+    },
+  };
 }
 
-async function cut(file: FileHandle, length: number): Promise<void> {
-  await file.truncate(length);
+async function withFile<T>(path: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);
+  try {
+    return await work(file);
+  } finally {
+    await file.close();
+  }
+}
+
+async function append(
+  file: FileHandle,
+  { path, bytes, offset }: { path: string; bytes: Uint8Array; offset: number },
+): Promise<void> {
+  const { size } = await file.stat();
+  if (size !== offset) {
+    throw new WardroundError('ledger-write', 'somebody else wrote the ledger', { action: 'stop', where: path });
+  }
+  // A disk that fills up takes a part and says how much; only the next write fails.
+  for (let written = 0; written < bytes.byteLength;) {
+    const { bytesWritten } = await file.write(bytes, written, bytes.byteLength - written, offset + written);
+    written += bytesWritten;
+  }
   await file.sync();
 }
