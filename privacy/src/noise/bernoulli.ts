@@ -16,36 +16,44 @@ const nearness = 2 ** -44;
 const wordValues = 2 ** 32;
 
 /**
- * True with probability exp(−γ), exactly.
+ * True with probability exp(−γ), exactly, for a γ of at most 1.
  *
- * Source: Canonne, Kamath, Steinke, "The Discrete Gaussian for Differential Privacy", 2020, algorithm 1; where γ > 1, as the product of so
- * many equal factors that each exponent is at most 1.
+ * Source: Canonne, Kamath, Steinke, "The Discrete Gaussian for Differential Privacy", 2020, algorithm 1.
  *
  * @throws WardroundError `noise-random`
  */
+export function bernoulliExpOfOne(words: RandomWords, gamma: Exponent): boolean {
+  return isUnbroken(words, gamma, 1);
+}
+
+/** The same of any γ ≥ 0, as the product of equal factors whose exponents are at most 1. @throws likewise */
 export function bernoulliExp(words: RandomWords, gamma: Exponent): boolean {
   const parts = Math.max(1, Math.ceil(gamma.near + nearness * (1 + gamma.near)));
-  for (let part = 0; part < parts; part += 1) {
-    let k = 1;
-    while (isBelow(words, gamma, parts * k)) k += 1;
-    if (k % 2 === 0) return false;
-  }
+  for (let part = 0; part < parts; part += 1) if (!isUnbroken(words, gamma, parts)) return false;
   return true;
 }
 
+/** Algorithm 1 for γ / parts: the first coin of γ/k, k = 1, 2, …, to fail has an odd k. */
+function isUnbroken(words: RandomWords, gamma: Exponent, parts: number): boolean {
+  let k = 1;
+  while (isBelow(words, gamma, parts * k)) k += 1;
+  return k % 2 === 1;
+}
+
 /** True with probability p = numerator / denominator ≤ 1, exactly. @throws WardroundError `noise-random` */
-export function bernoulli(words: RandomWords, { near, exact }: Exponent): boolean {
-  return isBelow(words, { near, exact }, 1);
+export function bernoulli(words: RandomWords, probability: Exponent): boolean {
+  return isBelow(words, probability, 1);
 }
 
 /** Whether a uniform real of [0, 1) is below γ / divisor. */
-function isBelow(words: RandomWords, { near, exact }: Exponent, divisor: number): boolean {
+function isBelow(words: RandomWords, gamma: Exponent, divisor: number): boolean {
   const word = words.uint32();
+  const { near } = gamma;
   const scale = wordValues / divisor;
   const margin = nearness * (1 + near);
   if (word + 1 <= (near - margin) * scale) return true;
   if (word >= (near + margin) * scale) return false;
-  return isBelowExactly(words, { word, ratio: exact(), divisor });
+  return isBelowExactly(words, { word, ratio: gamma.exact(), divisor });
 }
 
 interface Undecided {

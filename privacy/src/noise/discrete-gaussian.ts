@@ -4,7 +4,7 @@
 // significant bits for differential privacy", 2012). Whole numbers plus whole-numbered noise have no least significant bits to look at.
 import type { Rational } from '@wardround/protocol/decimal';
 import { WardroundError } from '@wardround/protocol/errors';
-import { type Exponent, bernoulliExp } from './bernoulli.ts';
+import { type Exponent, bernoulliExp, bernoulliExpOfOne } from './bernoulli.ts';
 import type { RandomWords } from './random-words.ts';
 import { nearestDouble, times } from './rational.ts';
 
@@ -57,9 +57,9 @@ export class DiscreteGaussian {
     for (;;) {
       const offset = words.below(scale);
       const exact = (): Rational => ({ numerator: BigInt(offset), denominator: BigInt(scale) });
-      if (offset > 0 && !bernoulliExp(words, { near: offset / scale, exact })) continue;
+      if (offset > 0 && !bernoulliExpOfOne(words, { near: offset / scale, exact })) continue;
       let scales = 0;
-      while (scales < mostScales && bernoulliExp(words, one)) scales += 1;
+      while (scales < mostScales && bernoulliExpOfOne(words, one)) scales += 1;
       return offset + scale * scales;
     }
   }

@@ -8,7 +8,7 @@ export type RandomBytes = (length: number) => Uint8Array;
 /** A site's own noise and samples: from the operating system, new for every attempt. */
 export const freshBytes: RandomBytes = (length) => randomBytes(length);
 
-const blockBytes = 8192;
+const blockBytes = 32_768;
 const wordValues = 2 ** 32;
 
 export class RandomWords {
