@@ -47,7 +47,8 @@ export function importsOf(file: string): Import[] {
     /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g,
     /\bnew URL\(\s*['"]([^'"]+\.ts)['"]\s*,\s*import\.meta\.url/g,
     /\bimport\.meta\.resolve\(\s*['"]([^'"]+)['"]/g,
-    /\brequire(?:\.resolve)?\(\s*['"]([^'"]+)['"]\s*\)/g,
+    // A private method may be called that as well.
+    /(?<!#)\brequire(?:\.resolve)?\(\s*['"]([^'"]+)['"]\s*\)/g,
   ];
   const found = patterns.flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1] ?? ''));
   if (/\bimport\(\s*[^'"\s)]/.test(text)) found.push('<computed>');
