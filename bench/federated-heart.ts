@@ -99,7 +99,7 @@ function introduce({
   );
   console.log('Runs: bench/heart/plan.yaml (logistic regression, 15 rounds of 100 updates of batch 4) with each row’s');
   console.log(
-    `      strategy; seeds ${firstSeed} to ${firstSeed + seeds - 1}, ${minutes.toFixed(1)} minutes, ${backend.description}.`,
+    `      strategy; seeds ${firstSeed} to ${firstSeed + seeds - 1}, ${minutes.toFixed(1)} minutes (not counting what --save kept), ${backend.description}.`,
   );
   console.log(`On:   ${machineInWords()}; ${loadInWords()}.`);
   console.log('Mean over the four sites of the accuracy at 0.5, ± sd over seeds; then our mean for each site.\n');
