@@ -11,12 +11,17 @@ import {
   reservationOf,
 } from './ledger.ts';
 
-/** Where the lines lie. What fails may have been done in part: the journal reads again before it goes on. */
+/** Where the lines lie. */
 export interface LedgerStorage {
   read(): Promise<Uint8Array>;
-  /** Durable, all of it, when it returns. @throws where the end is not at `offset` */
+  /**
+   * Durable, all of it, when it returns; what fails may have been done in part.
+   *
+   * @throws WardroundError `ledger-write` where the end is not at `offset`: after a failure nobody knows how much was written, and unless it
+   * was nothing, only a restart may judge and cut, for another may be writing
+   */
   append(bytes: Uint8Array, offset: number): Promise<void>;
-  /** Shortened durably when it returns. */
+  /** Shortened to this length, and all that is left of it durable, when it returns. */
   cut(length: number): Promise<void>;
 }
 
@@ -38,7 +43,6 @@ export interface JournalPorts {
 export class LedgerJournal {
   readonly #ports: JournalPorts;
   #contents: LedgerContents;
-  #stale = false;
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(ports: JournalPorts, contents: LedgerContents) {
@@ -71,7 +75,6 @@ export class LedgerJournal {
   }
 
   async #reserve(reservation: Reservation): Promise<void> {
-    if (this.#stale) await this.#requireUntouched();
     const { witness, admit } = this.#ports;
     if (reservationOf(this.#contents.entries, reservation.approval) === undefined) {
       admit(this.#contents.entries, reservation);
@@ -85,9 +88,7 @@ export class LedgerJournal {
     const { entries, head: before, wholeLength } = this.#contents;
     const { line, body, head } = nextLine(before, reservation);
     const bytes = utf8(line);
-    this.#stale = true;
     await this.#ports.storage.append(bytes, wholeLength);
-    this.#stale = false;
     this.#contents = {
       entries: [...entries, body],
       head,
@@ -95,23 +96,14 @@ export class LedgerJournal {
       torn: false,
     };
   }
-
-  /** After a failure nobody knows how much was written. Unless it was nothing, only a restart may judge and cut: another may be writing. */
-  async #requireUntouched(): Promise<void> {
-    const { torn, head } = readLedger(await this.#ports.storage.read());
-    if (torn || head.hash !== this.#contents.head.hash) {
-      throw new WardroundError('ledger-write', 'a reservation was written in part, or by somebody else', {
-        action: 'stop',
-      });
-    }
-    this.#stale = false;
-  }
 }
 
 async function load({ storage, witness }: JournalPorts): Promise<LedgerContents> {
   const contents = readLedger(await storage.read());
-  requireAcknowledged(contents, witness.acknowledged());
-  if (contents.torn) await storage.cut(contents.wholeLength);
+  const acknowledged = witness.acknowledged();
+  requireAcknowledged(contents, acknowledged);
+  // A whole line that was never acknowledged counts, but may lie in memory only: it too is durable from here on.
+  if (contents.torn || contents.head.hash !== acknowledged?.hash) await storage.cut(contents.wholeLength);
   return contents;
 }
 

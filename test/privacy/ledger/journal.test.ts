@@ -170,6 +170,29 @@ describe('a journal whose machine is killed and whose disk fills up', () => {
     }
   });
 
+  it('makes a line durable that a kill left in memory, before it is relied on', async () => {
+    const world = new World();
+    const journal = await world.start();
+    await journal.reserve(reservation(1));
+    world.fate = { kind: 'killedBeforeAcknowledging' };
+    await expect(journal.reserve(reservation(2))).rejects.toThrow(Killed);
+    world.fate = { kind: 'well' };
+    const cuts: number[] = [];
+    const storage: LedgerStorage = {
+      ...world.storage,
+      cut: async (length) => {
+        cuts.push(length);
+        await world.storage.cut(length);
+      },
+    };
+    const again = await LedgerJournal.open({ storage, witness: world.witness, admit: () => undefined });
+    expect(cuts).toEqual([world.ledger.byteLength]);
+    await again.reserve(reservation(2));
+    expect(world.head).toMatchObject({ sequence: 2 });
+    await LedgerJournal.open({ storage, witness: world.witness, admit: () => undefined });
+    expect(cuts).toHaveLength(1);
+  });
+
   it('takes a restored older ledger with its older witness: that is for the peers to recognise', async () => {
     const world = new World();
     await (await world.start()).reserve(reservation(1));
@@ -213,8 +236,12 @@ describe('a failed reservation', () => {
       if (entries.length > 0) throw new WardroundError('budget-exceeded', 'one is enough');
     };
     const journal = await world.start(atMostOne);
-    const results = await Promise.all([1, 2, 3].map(async (n) => await outcome(journal.reserve(reservation(n)))));
-    expect(results).toEqual(['acknowledged', 'failed', 'failed']);
+    const results = await Promise.allSettled([1, 2, 3].map(async (n) => await journal.reserve(reservation(n))));
+    expect(results).toEqual([
+      { status: 'fulfilled', value: undefined },
+      { status: 'rejected', reason: expect.objectContaining({ code: 'budget-exceeded' }) },
+      { status: 'rejected', reason: expect.objectContaining({ code: 'budget-exceeded' }) },
+    ]);
     expect(readLedger(world.ledger).entries).toHaveLength(1);
     // The same approval again is the same reservation: nobody is asked.
     await journal.reserve(reservation(1));

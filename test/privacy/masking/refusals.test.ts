@@ -214,6 +214,12 @@ describe('what a site does not mask, sign or reveal', () => {
     expect(await codeOf(() => picky.reveal([]))).toBe('masking-phase');
   });
 
+  it('after it agreed that it dropped out', async () => {
+    const { site } = restarted(attempt, must(prepared.sites[3]));
+    await site.signSurvivors(names.slice(0, 3));
+    expect(await codeOf(() => site.mask(inputOf(must(names[3]))))).toBe('masking-phase');
+  });
+
   it('with another site’s key, or from another attempt’s state', async () => {
     const agent = generateSigningKey();
     expect(await codeOf(() => MaskingSite.begin(portsOf(attempt, a, { agent })))).toBe('masking-signer');
