@@ -7,6 +7,7 @@ import { powerOfTwo } from '../strategies/server-strategy.ts';
 import { elementsOf } from '../tensor-view.ts';
 import { classWeightsOf } from './class-weights.ts';
 import { type StatisticsLayout, type StatisticsTensorName, integersOf, shownBins, statisticsLayout } from './layout.ts';
+import { type JointSums, codedGroups, hasSmallJointCell } from './joint-cells.ts';
 import { type ColumnSums, correlationOf, deviationOf, meanOf } from './moments.ts';
 import { binnedQuantile, coarser, quantilePercents } from './quantiles.ts';
 import { noCorrelation, type StatisticsStateName, statisticsShapes } from './state.ts';
@@ -159,12 +160,21 @@ class Pooled {
     return this.#columnSums().map((sums, position) => !hiddenColumns.has(position) && !this.#hasSmallEnd(sums));
   }
 
-  /** Where all values are at the two ends of the range (Σu² = n), Σu counts them. */
-  #hasSmallEnd({ rows, sum, squares }: ColumnSums): boolean {
-    const unit = 1 / powerOfTwo(stepOf(this.#layout));
-    if (Number(squares) !== rows * unit) return false;
-    const high = Math.round((rows + Number(sum) / unit) / 2);
+  /** All values are at the two ends of the range: Σu² = n. */
+  #isTwoValued({ rows, squares }: ColumnSums): boolean {
+    return Number(squares) === rows * this.#unit;
+  }
+
+  /** Where they are, Σu counts them. */
+  #hasSmallEnd(sums: ColumnSums): boolean {
+    const { rows, sum } = sums;
+    if (!this.#isTwoValued(sums)) return false;
+    const high = Math.round((rows + Number(sum) / this.#unit) / 2);
     return hiddenCells([high, rows - high], this.#minimum).includes(true);
+  }
+
+  get #unit(): number {
+    return 1 / powerOfTwo(stepOf(this.#layout));
   }
 
   #eachShown(value: (sums: ColumnSums, position: number) => number): readonly number[] {
@@ -177,15 +187,32 @@ class Pooled {
     const columns = this.#columnSums();
     const products = this.#sums('moments.products');
     const { contributors } = this.#closed;
+    const isHidden = this.#smallTogether({ columns, products, unit: this.#unit });
     let at = 0;
     return columns.flatMap((first, a) =>
       columns.slice(a + 1).map((second, offset) => {
         const pair = { products: products[at] ?? 0n, contributors };
         at += 1;
         if (shown[a] !== true || shown[a + 1 + offset] !== true) return noCorrelation;
+        if (isHidden(a, a + 1 + offset)) return noCorrelation;
         return correlationOf(first, second, pair) ?? noCorrelation;
       }),
     );
+  }
+
+  /** Whether two columns of codes count, together, rows that are too few: asked once for each two features. */
+  #smallTogether(sums: JointSums): (a: number, b: number) => boolean {
+    const isTwoValued = sums.columns.map((column) => this.#isTwoValued(column));
+    const groups = codedGroups(this.#plan, this.#layout, (position) => isTwoValued[position] === true);
+    const known = new Map<string, boolean>();
+    return (a, b) => {
+      const [first, second] = [groups.get(a), groups.get(b)];
+      if (first === undefined || second === undefined || first === second) return false;
+      const name = `${first[0] ?? ''} ${second[0] ?? ''}`;
+      const isSmall = known.get(name) ?? hasSmallJointCell(sums, [first, second], this.#minimum);
+      known.set(name, isSmall);
+      return isSmall;
+    };
   }
 
   #histograms(): readonly (readonly number[])[] {

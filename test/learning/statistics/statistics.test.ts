@@ -184,6 +184,28 @@ describe('small cells', () => {
     expect([...readStatistics(plan, stateOf(plan, [mixedSite(few)])).momentsShown]).toEqual([1, 0, 1, 1]);
   });
 
+  it.each([
+    ['of a code without a column', 1],
+    ['of a code with one', 3],
+  ] as const)('hide correlations that count few rows of two columns together, %s', (_, cp) => {
+    const others = ([1, 2, 3] as const).filter((code) => code !== cp);
+    const rows = [
+      ...([1, 2, 3] as const).flatMap((code) => many({ cp: code }, 40)),
+      ...others.flatMap((code) => many({ cp: code, flag: 1 }, 25)),
+    ];
+    const shownWith = (together: number): readonly boolean[] => {
+      const site = mixedSite([...rows, ...many({ cp, flag: 1 }, together)]);
+      const values = readStatistics(plan, stateOf(plan, [site]));
+      expect([...values.momentsShown]).toEqual([1, 1, 1, 1]);
+      return Array.from(values.correlations, (r) => r !== -2);
+    };
+    // age with each of the others; flag with cp 2 and 3; cp 2 with 3.
+    expect(shownWith(0)).toEqual([true, true, true, true, true, true]);
+    expect(shownWith(1)).toEqual([true, true, true, false, false, true]);
+    expect(shownWith(9)).toEqual([true, true, true, false, false, true]);
+    expect(shownWith(10)).toEqual([true, true, true, true, true, true]);
+  });
+
   it('hide both classes where one is small, and few test rows', () => {
     const rows = [...many({}, 40), ...many({ y: 1 }, 3)];
     const values = readStatistics(plan, stateOf(plan, [mixedSite(rows, rows.slice(0, 4))]));
