@@ -97,7 +97,10 @@ function confusion({ plan, layout, sums }: PooledSums, counts: Counts): readonly
   return cells.map((count) => (isHidden ? suppressed : count));
 }
 
-/** A tenth is shown where its rows, its positives and its negatives are; each of the three adds up to a known total over the tenths. */
+/**
+ * A tenth is shown where its rows, its positives and its negatives are; each of the three adds up to a known total over the tenths, and beside
+ * a confusion table over those above ½ and those below.
+ */
 function calibration({ plan, layout, sums }: PooledSums): readonly number[] {
   const counts = realsOf(layout, sums, 'calibration.rows');
   const scores = realsOf(layout, sums, 'calibration.scores');
@@ -105,7 +108,12 @@ function calibration({ plan, layout, sums }: PooledSums): readonly number[] {
   const rows = bins.map((bin) => counts[2 * bin] ?? 0);
   const positives = bins.map((bin) => counts[2 * bin + 1] ?? 0);
   const negatives = bins.map((bin) => (rows[bin] ?? 0) - (positives[bin] ?? 0));
-  const hidden = [rows, positives, negatives].map((cells) => hiddenCells(cells, plan.evaluation.minimumCell));
+  const { metrics, minimumCell } = plan.evaluation;
+  const halves = metrics.includes('accuracy') ? calibrationBins / 2 : calibrationBins;
+  const hidden = [rows, positives, negatives].flatMap((cells) => [
+    hiddenCells(cells, minimumCell),
+    [...hiddenCells(cells.slice(0, halves), minimumCell), ...hiddenCells(cells.slice(halves), minimumCell)],
+  ]);
   return bins.flatMap((bin) => {
     if (hidden.some((cells) => cells[bin] === true)) return [suppressed, suppressed, 0];
     const count = rows[bin] ?? 0;

@@ -194,6 +194,23 @@ describe('small cells', () => {
     expect(shown).toEqual([-1, 0, 0, 0, 0, 0, 0, 45, 0, -1]);
   });
 
+  it('hide a tenth that the confusion table would tell', () => {
+    const site = [
+      ...rows(30, 0, 0.15),
+      ...rows(12, 1, 0.15),
+      ...rows(30, 1, 0.75),
+      ...rows(20, 0, 0.75),
+      ...rows(3, 1, 0.95),
+    ];
+    const withCalled = poolOf(plan, [site]);
+    expect([...withCalled.confusion]).toEqual([33, 20, 30, 12]);
+    // Without the third, 33 − 30 true positives would be those of the last tenth.
+    const shown = ({ calibration }: EvaluationState): readonly number[] =>
+      [...calibration].filter((_, i) => i % 3 === 0);
+    expect(shown(withCalled)).toEqual([0, -1, 0, 0, 0, 0, 0, -1, 0, -1]);
+    expect(shown(poolOf(studyWith(['calibration']), [site]))).toEqual([0, -1, 0, 0, 0, 0, 0, 50, 0, -1]);
+  });
+
   it('show all where the plan says one row is enough', () => {
     const values = poolOf(studyWith(['auroc'], 'binary', 1), [rows(2, 0, 0.2), rows(1, 1, 0.7)]);
     expect([values.values[0], values.shown[0], values.rows[0]]).toEqual([1, 1, 3]);
