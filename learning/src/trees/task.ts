@@ -48,15 +48,23 @@ function grow(growth: Growth, { base, sums }: Pick<ClosedContributions, 'base' |
   const cells = cellsOf(growth, sums);
   if (tree === 0 && level === 0) forest.base.set([beginAtMean(cells, growth)]);
   const rules = { l2: Number(model.l2), leastRows: plan.evaluation.minimumCell };
-  const leaf = (mass: Mass): number => leafWeight(mass, rules.l2, loss.largestLeaf) * Number(model.learningRate);
+  const columnEnd = layout.offsets[1] ?? 0;
+  const massOfNode = (node: number): Mass => massOf(cellsOfNode(cells, layout, node), 0, columnEnd);
+  const rowsOfAll = Array.from({ length: layout.nodes }, (_, node) => massOfNode(node).count).reduce(
+    (a, b) => a + b,
+    0,
+  );
+  // Whoever made a node large enough one level above may be away now: what is left of it, if not all rows, speaks of too few.
+  const isTooSmall = ({ count }: Mass): boolean => count < rules.leastRows && count < rowsOfAll;
+  const leaf = (mass: Mass): number =>
+    isTooSmall(mass) ? 0 : leafWeight(mass, rules.l2, loss.largestLeaf) * Number(model.learningRate);
   for (let node = 0; node < layout.nodes; node += 1) {
     const own = cellsOfNode(cells, layout, node);
     const split = bestSplit(own, { edges, offsets: layout.offsets }, rules);
     const place = { forest, tree, node: layout.nodes - 1 + node };
     writeSplit(place, split);
     if (level + 1 < model.depth) continue;
-    const whole = massOf(own, 0, layout.offsets[1] ?? 0);
-    writeLeaves(place, split === null ? [leaf(whole), 0] : [leaf(split.left), leaf(split.right)]);
+    writeLeaves(place, split === null ? [leaf(massOfNode(node)), 0] : [leaf(split.left), leaf(split.right)]);
   }
   return { model: forestTensors(model, forest), state: base.state };
 }

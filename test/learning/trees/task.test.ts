@@ -122,6 +122,20 @@ describe('a split', () => {
     expect(leaf[1]).toBeGreaterThan(0.2);
   });
 
+  it('leaves no leaf to the few rows that a site left behind when it went away', () => {
+    const small = treesPlan({ leastRows: 10, label: numberLabel('0', '1'), model: { trees: 1, depth: 2, bins: 16 } });
+    const alike = (count: number, row: readonly number[]): readonly (readonly number[])[] =>
+      Array.from({ length: count }, () => row);
+    const stays = rowsOf([...alike(20, [1, 1, 0, 0, 0]), [7, 1, 0, 0, 1]]);
+    const goes = rowsOf([...alike(20, [1, 1, 0, 0, 0]), ...alike(10, [7, 1, 0, 0, 1])]);
+    const split = nextForest(small, initialForest(small), [stays, goes]);
+    expect(readForest(small, split.model).feature[0]).toBe(0);
+    const leafOfOld = (sites: readonly (typeof stays)[]): number =>
+      readForest(small, nextForest(small, split, sites).model).leaf[2] ?? Number.NaN;
+    expect(leafOfOld([stays, goes])).toBeGreaterThan(0);
+    expect(leafOfOld([stays])).toBe(0);
+  });
+
   it('of a tie goes to the first column and the lowest edge', () => {
     const twins = treesPlan({
       model: { trees: 1, depth: 1, bins: 8 },
