@@ -235,6 +235,12 @@ describe('what is missing', () => {
       'results',
       'audit-result-missing',
     ],
+    [
+      'cosignatures of a result that was released all the same',
+      () => without((v, kind) => (kind === 'Cosignature' || kind === 'SealedModel') && v['round'] === 3),
+      'results',
+      'audit-result-early',
+    ],
     ['the end', () => theEnd(), 'complete', 'audit-incomplete'],
     [
       'a consent',

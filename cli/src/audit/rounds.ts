@@ -215,10 +215,10 @@ export function checkCosignatures(context: AuditContext): string {
   const needed = cosignatureQuorum(records);
   for (const { round, receipts, closed } of rounds) {
     if (closed === null) continue;
-    const checkpoints = new Set(
-      receipts.filter(({ digest }) => cosigners(records, digest).length >= needed).map(({ value }) => value.checkpoint),
+    const outcomes = new Set(
+      receipts.filter(({ digest }) => cosigners(records, digest).length >= needed).map(outcomeOf),
     );
-    if (checkpoints.size > 1)
+    if (outcomes.size > 1)
       throw wrong('cosignature-fork', 'two different results of one round were cosigned', { where: `round ${round}` });
     requireOneCosigned(context, round, receipts);
   }
@@ -228,13 +228,18 @@ export function checkCosignatures(context: AuditContext): string {
 function requireOneCosigned({ records }: AuditContext, round: number, receipts: readonly Receipt[]): void {
   for (const { name } of records.plan.value.sites.roster) {
     const cosigned = receipts.filter(({ digest }) => cosigners(records, digest).includes(name));
-    if (new Set(cosigned.map(({ value }) => value.checkpoint)).size > 1) {
+    if (new Set(cosigned.map(outcomeOf)).size > 1) {
       throw wrong('cosignature-twice', 'a site cosigned two different results of one round', {
         where: `round ${round}`,
         got: name,
       });
     }
   }
+}
+
+/** What a receipt's round came to: the checkpoint, and the figures that it released. */
+function outcomeOf({ value }: Receipt): string {
+  return `${value.checkpoint} ${value.result}`;
 }
 
 /** @throws WardroundError `audit-sealed-early` */
