@@ -17,6 +17,7 @@ import {
   brierOf,
   calibrationBins,
   calibrationErrorOf,
+  totals,
 } from '../metrics/score-table.ts';
 import type { Integers } from '../rounds/round-task.ts';
 import {
@@ -71,7 +72,10 @@ function ofProbabilities(pooled: PooledSums, metrics: readonly Metric[]): readon
   const table = binnedTable(read(pooled, 'scores'));
   const measures = metrics.map((metric): TableMeasure => binned[metric] ?? (() => null));
   const random = new ResamplingRandom(['pooled', pooled.trainingRound, rows]);
-  const intervals = tableIntervals({ table, random, replicates: replicatesFor(rows) }, measures);
+  // A site may state one row and fill the table: what is drawn from decides how often.
+  const { negatives, positives } = totals(table);
+  const replicates = replicatesFor(Math.max(rows, negatives + positives));
+  const intervals = tableIntervals({ table, random, replicates }, measures);
   return metrics.map((metric, i) => {
     if (rows === 0) return null;
     if (metric === 'loss') return meanOf(pooled, 'loss', 1);
