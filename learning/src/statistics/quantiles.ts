@@ -10,8 +10,8 @@ export interface Binned {
 }
 
 /**
- * The p-quantile as the inverse of the distribution function, placed linearly within its bin: at most one bin's width from the quantile of
- * the rows themselves. Null unless at least `minimum` rows lie on each side.
+ * The middle of the bin in which the inverse of the distribution function lies: at most half a bin's width from a row that is the quantile.
+ * Not a place within the bin: its fraction would tell how many rows the bin has. Null unless at least `minimum` rows lie on each side.
  */
 export function binnedQuantile({ counts, min, max }: Binned, percent: number, minimum: number): number | null {
   const rows = counts.reduce((sum, count) => sum + count, 0);
@@ -20,7 +20,7 @@ export function binnedQuantile({ counts, min, max }: Binned, percent: number, mi
   const width = (max - min) / counts.length;
   let before = 0;
   for (const [bin, count] of counts.entries()) {
-    if (count > 0 && before + count >= below) return min + (bin + (below - before) / count) * width;
+    if (count > 0 && before + count >= below) return min + (bin + 0.5) * width;
     before += count;
   }
   return null;
